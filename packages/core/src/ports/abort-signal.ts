@@ -1,0 +1,7 @@
+/** The part of `AbortSignal` that is used, so that the core needs no platform types. Any AbortSignal fits. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}

@@ -1,0 +1,138 @@
+// The messages of `trunkline.v1`, PROTOCOL §3. One frame holds one message or an array of messages.
+
+/** A place in one stream (PROTOCOL §5). Grants nothing: it only says what its holder has seen. */
+export interface Position {
+  /** Changes when the broker may have lost acknowledged events. */
+  readonly epoch: string;
+  /** Offset of the last event seen; 0 before the first. */
+  readonly offset: number;
+  /** Random mark stored with that event, so that a fork is not taken for a duplicate; "" at offset 0. */
+  readonly tag: string;
+}
+
+export interface StreamRequest {
+  readonly channel: string;
+  /** The last position seen; absent: from now on. */
+  readonly position?: Position;
+}
+
+export type GapReason = "retention" | "epoch" | "fork" | "future" | "skipped";
+
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What became of one stream at `hello`, `subscribe` or later (PROTOCOL §5.3). */
+export type Verdict =
+  | { readonly channel: string; readonly verdict: "fresh"; readonly position: Position }
+  /** The next `count` events of this channel are all there is between the cursor and `position`. */
+  | { readonly channel: string; readonly verdict: "recovered"; readonly position: Position; readonly count: number }
+  /** Events `from`..`to` are not coming; live events go on after `position`. */
+  | {
+      readonly channel: string;
+      readonly verdict: "gap";
+      readonly position: Position;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: GapReason;
+    }
+  /** Not subscribed. "Forbidden" looks like "unknown". */
+  | { readonly channel: string; readonly verdict: "refused"; readonly error: WireError }
+  /** The gateway took the connection off this channel. */
+  | { readonly channel: string; readonly verdict: "ended" };
+
+export interface HelloFrame {
+  readonly type: "hello";
+  /** API key, public key or JWT. Never in the URL in this dialect. */
+  readonly token?: string;
+  /** Random id of this client, the same over all its connections. */
+  readonly instance: string;
+  /** Name and version of the client software. */
+  readonly client?: string;
+  readonly features?: readonly string[];
+  readonly streams?: readonly StreamRequest[];
+}
+export interface SubscribeFrame {
+  readonly type: "subscribe";
+  readonly streams: readonly StreamRequest[];
+}
+export interface UnsubscribeFrame {
+  readonly type: "unsubscribe";
+  readonly channels: readonly string[];
+}
+export interface PingFrame {
+  readonly type: "ping";
+  readonly id?: number;
+  /** Gateway only: heads of the streams whose position no frame sent since the last ping implies. */
+  readonly positions?: readonly StreamPosition[];
+  /** Gateway only: replaces `connected.spreadMs`. */
+  readonly spreadMs?: number;
+}
+export interface StreamPosition {
+  readonly channel: string;
+  readonly offset: number;
+  readonly tag: string;
+}
+export interface PongFrame {
+  readonly type: "pong";
+  readonly id?: number;
+}
+
+export interface ConnectedFrame {
+  readonly type: "connected";
+  readonly connection: string;
+  /** Name and version of the gateway. */
+  readonly server: string;
+  /** The gateway pings this often; a client that hears nothing for longer than this plus a grace is cut off. */
+  readonly heartbeatMs: number;
+  /** After a loss, wait a random part of this before the first attempt (PROTOCOL §7.3). */
+  readonly spreadMs: number;
+  readonly limits: { readonly frameBytes: number; readonly subscriptions: number };
+  /** Those of `hello.features` that are on. */
+  readonly features: readonly string[];
+  /** One per `hello.streams`, in its order, then one per stream the gateway subscribed by itself. */
+  readonly streams: readonly Verdict[];
+}
+export interface EventFrame {
+  readonly type: "event";
+  readonly channel: string;
+  readonly event: string;
+  readonly data: unknown;
+  /** Absent on `volatile` events. */
+  readonly offset?: number;
+  readonly tag?: string;
+  /** State key. */
+  readonly key?: string;
+  /** The publisher's id. */
+  readonly id?: string;
+  /** Opaque to Trunkline, ≤ 1 KiB. */
+  readonly meta?: unknown;
+  /** When the gateway accepted it, in ms since 1970 by the broker's clock. */
+  readonly time?: number;
+}
+export interface VerdictFrame {
+  readonly type: "verdict";
+  readonly streams: readonly Verdict[];
+}
+export interface DrainFrame {
+  readonly type: "drain";
+  /** Leave within a random part of this. */
+  readonly spreadMs: number;
+}
+export interface ErrorFrame extends WireError {
+  readonly type: "error";
+  /** True: the gateway closes next, and the close code says whether to return. */
+  readonly fatal?: boolean;
+}
+
+export type ClientFrame = HelloFrame | SubscribeFrame | UnsubscribeFrame | PingFrame | PongFrame;
+export type GatewayFrame =
+  | ConnectedFrame
+  | EventFrame
+  | VerdictFrame
+  | PingFrame
+  | PongFrame
+  | DrainFrame
+  | ErrorFrame;
+export type Frame = ClientFrame | GatewayFrame;

@@ -1,0 +1,38 @@
+export { type Codec, jsonCodec } from "./codec.ts";
+export { type Checked, checkFrame, clientShapes, gatewayShapes, type Shape, type ShapeFields, shapeProblem } from "./check-frame.ts";
+export {
+  CloseCode,
+  MessageType,
+  type RetryRule,
+  browserCloseCode,
+  meantCloseCode,
+  retryRule,
+} from "./codes.ts";
+export {
+  type CallDefinition,
+  type Contract,
+  type Delivery,
+  type EventDefinition,
+  type EventsOf,
+  call,
+  defineContract,
+  deliveryOf,
+  event,
+} from "./contract.ts";
+export type * from "./frame.ts";
+export {
+  byteLength,
+  channelProblem,
+  eventNameProblem,
+  idProblem,
+  maxChannelBytes,
+  maxCloseReasonBytes,
+  maxEventNameBytes,
+  maxHelloBytes,
+  maxIdBytes,
+  maxMetaBytes,
+  reservedEventNames,
+  truncateBytes,
+} from "./limits.ts";
+export { type PublishReceipt, type PublishRequest, publishProblem } from "./publish-request.ts";
+export { publishPath, socketPath, subprotocol, version } from "./version.ts";

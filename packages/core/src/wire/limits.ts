@@ -1,0 +1,71 @@
+// Sizes both sides agree on. Bytes are UTF-8 bytes. PROTOCOL §9.
+
+/** Longest channel name, in bytes. */
+export const maxChannelBytes = 512;
+/** Longest event name, in bytes. */
+export const maxEventNameBytes = 256;
+/** Longest publish id and state key, in bytes. */
+export const maxIdBytes = 256;
+/** Largest `meta`, as JSON text, in bytes. */
+export const maxMetaBytes = 1024;
+/** Largest `hello`, in bytes. */
+export const maxHelloBytes = 64 * 1024;
+/** Longest reason of a close frame, in bytes (RFC 6455 §5.5). */
+export const maxCloseReasonBytes = 123;
+
+/** Names that `client.on` keeps for itself; no event may carry them (PROTOCOL §3.6). */
+export const reservedEventNames: readonly string[] = ["status", "error", "gap", "resumed", "*"];
+
+/** UTF-8 bytes of `text`, without an encoder: the pure rings have none. */
+export function byteLength(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    bytes += unit < 0x800 ? 1 : 2;
+    // A surrogate pair is two units and four bytes, so its second unit adds nothing more.
+    if (unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(index + 1) & 0xfc00) === 0xdc00) index++;
+  }
+  return bytes;
+}
+
+/** `text` cut to at most `max` UTF-8 bytes, never inside a code point. */
+export function truncateBytes(text: string, max: number): string {
+  let result = "";
+  let bytes = 0;
+  for (const point of text) {
+    bytes += byteLength(point);
+    if (bytes > max) break;
+    result += point;
+  }
+  return result;
+}
+
+/** Why `name` can't name a channel, or null. `*` is for patterns only. */
+export function channelProblem(name: unknown): string | null {
+  return nameProblem(name, maxChannelBytes, true);
+}
+
+/** Why `name` can't name an event, or null. */
+export function eventNameProblem(name: unknown): string | null {
+  const problem = nameProblem(name, maxEventNameBytes, true);
+  if (problem !== null) return problem;
+  return reservedEventNames.includes(name as string) ? `expected a name that is not reserved, got "${name as string}"` : null;
+}
+
+/** Why `id` can't be a publish id or state key, or null. */
+export function idProblem(id: unknown): string | null {
+  return nameProblem(id, maxIdBytes, false);
+}
+
+function nameProblem(name: unknown, max: number, starless: boolean): string | null {
+  if (typeof name !== "string") return `expected a string, got ${name === null ? "null" : typeof name}`;
+  if (name === "") return "expected a non-empty string, got an empty one";
+  for (let index = 0; index < name.length; index++) {
+    const unit = name.charCodeAt(index);
+    if (unit < 0x20 || unit === 0x7f) return `expected no control characters, got one at index ${index}`;
+  }
+  if (starless && name.includes("*")) return 'expected no "*" (it is for patterns)';
+  const bytes = byteLength(name);
+  return bytes > max ? `expected at most ${max} bytes, got ${bytes}` : null;
+}
