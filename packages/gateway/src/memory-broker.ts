@@ -1,0 +1,296 @@
+// The embedded broker: streams in this process, nothing to install. Several gateways of one process may share one.
+import { randomBytes } from "node:crypto";
+import { GatewayError, UsageError } from "@trunkline/core/errors";
+import type {
+  Append,
+  Appended,
+  Broker,
+  BrokerListener,
+  BrokerSession,
+  Clock,
+  Logger,
+  Page,
+  StreamName,
+  TimerHandle,
+} from "@trunkline/core/ports";
+import { DedupeWindow } from "./memory/dedupe-window.ts";
+import { StreamHistory } from "./memory/stream-history.ts";
+
+export interface MemoryBrokerOptions {
+  /** How much of each stream is kept: both bounds hold. */
+  readonly history?: {
+    /** Events per stream; 0 keeps none. @defaultValue 1000 */
+    readonly count?: number;
+    /** Age of the oldest event, in milliseconds. @defaultValue 300_000 */
+    readonly ageMs?: number;
+  };
+  /** Idempotent publishing. */
+  readonly dedupe?: {
+    /** How long a key is remembered, in milliseconds. @defaultValue 120_000 */
+    readonly windowMs?: number;
+    /** Keys remembered over all streams; beyond it the oldest are given up early. @defaultValue 100_000 */
+    readonly maxKeys?: number;
+  };
+  /** Idle time after which an emptied stream without subscribers is forgotten, in milliseconds. @defaultValue 7 days */
+  readonly headTtlMs?: number;
+  /** Hears of listeners that throw. @defaultValue silent */
+  readonly logger?: Logger;
+  /** @defaultValue the system's, with a timer that does not keep the process alive */
+  readonly clock?: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer">;
+}
+
+export const memoryBrokerDefaults = {
+  history: { count: 1000, ageMs: 300_000 },
+  dedupe: { windowMs: 120_000, maxKeys: 100_000 },
+  headTtlMs: 7 * 24 * 3_600_000,
+} as const;
+
+/** Trimming by age happens at every append and read; the sweep is for streams that see neither. */
+const sweepMs = 30_000;
+
+interface Stream {
+  readonly history: StreamHistory;
+  readonly sessions: Set<MemorySession>;
+  /** `clock.now()` of the last append or unsubscribe. */
+  usedAt: number;
+}
+
+/** One delivery that waits for its turn. */
+type Delivery = (listener: BrokerListener) => void;
+
+/**
+ * An in-process broker. Delivery happens inside `append` and `broadcast`, in the order of the calls; what a listener
+ * appends is delivered after what it is being told, so that every listener sees one order.
+ * @throws {UsageError} `usage.bad-option`
+ */
+export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
+  return new MemoryBroker(options);
+}
+
+class MemoryBroker implements Broker {
+  readonly name = "memory";
+  readonly #count: number;
+  readonly #ageMs: number;
+  readonly #headTtlMs: number;
+  readonly #clock: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer">;
+  readonly #logger: Logger | undefined;
+  readonly #dedupe: DedupeWindow;
+  readonly #streams = new Map<StreamName, Stream>();
+  readonly #sessions = new Set<MemorySession>();
+  readonly #instance = randomBytes(6).toString("base64url");
+  /**
+   * Streams forgotten with their offsets. It is part of the epoch of every stream that starts later, so a cursor into a
+   * forgotten stream meets another epoch, never a head that happens to fit.
+   */
+  #forgotten = 0;
+  #queue: { readonly stream: StreamName; readonly deliver: Delivery }[] = [];
+  #delivering = false;
+  #sweeper: TimerHandle | null = null;
+  #closed = false;
+
+  constructor(options: MemoryBrokerOptions) {
+    const { count, ageMs } = { ...memoryBrokerDefaults.history, ...defined(options.history) };
+    const { windowMs, maxKeys } = { ...memoryBrokerDefaults.dedupe, ...defined(options.dedupe) };
+    const headTtlMs = options.headTtlMs ?? memoryBrokerDefaults.headTtlMs;
+    check("history.count", count, 0);
+    check("history.ageMs", ageMs, 0);
+    check("dedupe.windowMs", windowMs, 0);
+    check("dedupe.maxKeys", maxKeys, 0);
+    // A stream forgotten earlier would leave dedupe keys that point into an epoch that is over.
+    check("headTtlMs", headTtlMs, Math.max(ageMs, windowMs));
+    this.#count = count;
+    this.#ageMs = ageMs;
+    this.#headTtlMs = headTtlMs;
+    this.#clock = options.clock ?? quietClock;
+    this.#logger = options.logger;
+    this.#dedupe = new DedupeWindow(windowMs, maxKeys);
+  }
+
+  open(listener: BrokerListener): BrokerSession {
+    const session = new MemorySession(this, listener);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  // Not `async`, but a failure must reject all the same: these three return promises by contract.
+  append(name: StreamName, append: Append): Promise<Appended> {
+    if (this.#closed) return Promise.reject(closedError());
+    const now = this.#clock.now();
+    const { body, dedupeKey } = append;
+    // A NUL can't occur in a stream name, so names and keys can't run into each other.
+    const key = dedupeKey === undefined ? undefined : `${name}\0${dedupeKey}`;
+    if (key !== undefined) {
+      const seen = this.#dedupe.look(key, body, now);
+      if (seen.kind !== "new") return Promise.resolve(seen);
+    }
+    const stream = this.#ensure(name, now);
+    const time = this.#clock.wallTime();
+    stream.usedAt = now;
+    const entry = stream.history.append(newTag(), time, body);
+    stream.history.trim(this.#count, time - this.#ageMs);
+    const position = { epoch: stream.history.epoch, offset: entry.offset, tag: entry.tag };
+    if (key !== undefined) this.#dedupe.take(key, body, position, now);
+    this.#deliver(name, (listener) => listener.onEntry(name, entry));
+    return Promise.resolve({ kind: "appended", position });
+  }
+
+  broadcast(name: StreamName, body: string): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    const time = this.#clock.wallTime();
+    this.#deliver(name, (listener) => listener.onVolatile(name, body, time));
+    return Promise.resolve();
+  }
+
+  read(name: StreamName, afterOffset: number, limit: number): Promise<Page> {
+    if (this.#closed) return Promise.reject(closedError());
+    const history = this.#streams.get(name)?.history ?? new StreamHistory(this.#epoch());
+    history.trim(this.#count, this.#clock.wallTime() - this.#ageMs);
+    return Promise.resolve(history.page(afterOffset, limit));
+  }
+
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    if (this.#sweeper !== null) this.#clock.clearTimer(this.#sweeper);
+    this.#streams.clear();
+    this.#dedupe.clear();
+    for (const session of this.#sessions) this.#tell(session, (listener) => listener.onAvailable(false));
+    this.#sessions.clear();
+    return Promise.resolve();
+  }
+
+  /** A subscribed stream has a record even before its first event, so that its epoch can't change under its readers. */
+  enter(name: StreamName, session: MemorySession): void {
+    if (this.#closed) throw closedError();
+    this.#ensure(name, this.#clock.now()).sessions.add(session);
+  }
+
+  leave(name: StreamName, session: MemorySession): void {
+    const stream = this.#streams.get(name);
+    if (stream === undefined || !stream.sessions.delete(session)) return;
+    stream.usedAt = this.#clock.now();
+    this.#forgetIfEmpty(name, stream, stream.usedAt);
+  }
+
+  forgetSession(session: MemorySession): void {
+    this.#sessions.delete(session);
+  }
+
+  #epoch(): string {
+    return `${this.#instance}.${this.#forgotten}`;
+  }
+
+  #ensure(name: StreamName, now: number): Stream {
+    let stream = this.#streams.get(name);
+    if (stream === undefined) {
+      stream = { history: new StreamHistory(this.#epoch()), sessions: new Set(), usedAt: now };
+      this.#streams.set(name, stream);
+      this.#sweeper ??= this.#clock.setTimer(() => this.#sweep(), sweepMs);
+    }
+    return stream;
+  }
+
+  #deliver(stream: StreamName, deliver: Delivery): void {
+    if (this.#delivering) {
+      this.#queue.push({ stream, deliver });
+      return;
+    }
+    this.#delivering = true;
+    this.#tellAll(stream, deliver);
+    // Grows while it is walked: what listeners append comes last.
+    for (const waiting of this.#queue) this.#tellAll(waiting.stream, waiting.deliver);
+    if (this.#queue.length > 0) this.#queue = [];
+    this.#delivering = false;
+  }
+
+  #tellAll(name: StreamName, deliver: Delivery): void {
+    const sessions = this.#streams.get(name)?.sessions;
+    if (sessions === undefined) return;
+    for (const session of sessions) this.#tell(session, deliver);
+  }
+
+  #tell(session: MemorySession, deliver: Delivery): void {
+    try {
+      deliver(session.listener);
+    } catch (error) {
+      this.#logger?.error("a broker listener threw; the others go on", { error });
+    }
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    const oldestTime = this.#clock.wallTime() - this.#ageMs;
+    this.#dedupe.expire(now);
+    for (const [name, stream] of this.#streams) {
+      stream.history.trim(this.#count, oldestTime);
+      this.#forgetIfEmpty(name, stream, now);
+    }
+    this.#sweeper = this.#streams.size === 0 && this.#dedupe.size === 0 ? null : this.#clock.setTimer(() => this.#sweep(), sweepMs);
+  }
+
+  #forgetIfEmpty(name: StreamName, stream: Stream, now: number): void {
+    const { history, sessions, usedAt } = stream;
+    if (sessions.size > 0 || history.size > 0) return;
+    // Never written, and a new record would say the very same: nothing is lost with it.
+    const untouched = history.head === 0 && history.epoch === this.#epoch();
+    if (!untouched && now - usedAt < this.#headTtlMs) return;
+    this.#streams.delete(name);
+    if (history.head > 0) this.#forgotten += 1;
+  }
+}
+
+class MemorySession implements BrokerSession {
+  readonly listener: BrokerListener;
+  readonly #broker: MemoryBroker;
+  readonly #names = new Set<StreamName>();
+  #closed = false;
+
+  constructor(broker: MemoryBroker, listener: BrokerListener) {
+    this.#broker = broker;
+    this.listener = listener;
+  }
+
+  async subscribe(stream: StreamName): Promise<void> {
+    if (this.#closed) throw closedError();
+    this.#broker.enter(stream, this);
+    this.#names.add(stream);
+  }
+
+  async unsubscribe(stream: StreamName): Promise<void> {
+    if (this.#names.delete(stream)) this.#broker.leave(stream, this);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const name of this.#names) this.#broker.leave(name, this);
+    this.#names.clear();
+    this.#broker.forgetSession(this);
+  }
+}
+
+/** 32 random bits, so that the same offset on two forks has the same tag once in four billion times. */
+function newTag(): string {
+  return Math.floor(Math.random() * 0x1_0000_0000).toString(36);
+}
+
+const quietClock: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer"> = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  setTimer: (run, delayMs) => setTimeout(run, delayMs).unref() as unknown as TimerHandle,
+  clearTimer: (timer) => clearTimeout(timer as unknown as NodeJS.Timeout),
+};
+
+function closedError(): GatewayError {
+  return new GatewayError("gateway.unavailable", "the memory broker is closed; open a new one");
+}
+
+function check(option: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new UsageError("usage.bad-option", `memoryBroker ${option} must be an integer ≥ ${least}, got ${value}`);
+}
+
+/** `given` without its undefined fields, which mean the default. */
+function defined<Given extends object>(given: Given | undefined): Partial<{ [Field in keyof Given]-?: Exclude<Given[Field], undefined> }> {
+  const entries = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<{ [Field in keyof Given]-?: Exclude<Given[Field], undefined> }>;
+}
