@@ -1,0 +1,15 @@
+// Package truth: what each published tarball says about itself is what a user gets (publint, attw).
+import { readdirSync } from "node:fs";
+import { root, run } from "./setup.mjs";
+
+const names = readdirSync(`${root}packages`);
+if (names.length === 0) throw new Error("no packages found");
+let ok = true;
+for (const name of names) {
+  const cwd = `${root}packages/${name}`;
+  ok = run("publint", ["run", "--strict", "--level", "warning"], { cwd }) && ok;
+  // The script-tag bundle is no module and has no types.
+  const excluded = name === "trunkline" ? ["--exclude-entrypoints", "trunkline.min.js"] : [];
+  ok = run("attw", ["--pack", ".", "--profile", "esm-only", "--format", "ascii", "--quiet", ...excluded], { cwd }) && ok;
+}
+process.exit(ok ? 0 : 1);
