@@ -225,7 +225,8 @@ class MemoryBroker implements Broker {
       stream.history.trim(this.#count, oldestTime);
       this.#forgetIfEmpty(name, stream, now);
     }
-    this.#sweeper = this.#streams.size === 0 && this.#dedupe.size === 0 ? null : this.#clock.setTimer(() => this.#sweep(), sweepMs);
+    this.#sweeper =
+      this.#streams.size === 0 && this.#dedupe.size === 0 ? null : this.#clock.setTimer(() => this.#sweep(), sweepMs);
   }
 
   #forgetIfEmpty(name: StreamName, stream: Stream, now: number): void {
@@ -290,7 +291,9 @@ function check(option: string, value: number, least: number): void {
 }
 
 /** `given` without its undefined fields, which mean the default. */
-function defined<Given extends object>(given: Given | undefined): Partial<{ [Field in keyof Given]-?: Exclude<Given[Field], undefined> }> {
+function defined<Given extends object>(
+  given: Given | undefined,
+): Partial<{ [Field in keyof Given]-?: Exclude<Given[Field], undefined> }> {
   const entries = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as Partial<{ [Field in keyof Given]-?: Exclude<Given[Field], undefined> }>;
 }

@@ -19,7 +19,14 @@ import type { GapReason, Position, Verdict } from "@trunkline/core/wire";
 export function decideVerdict(channel: string, cursor: Position | undefined, page: Page): Verdict {
   const { head, floor, tagAtStart } = page;
   if (cursor === undefined) return { channel, verdict: "fresh", position: head };
-  const gap = (reason: GapReason, from: number, to: number): Verdict => ({ channel, verdict: "gap", position: head, from, to, reason });
+  const gap = (reason: GapReason, from: number, to: number): Verdict => ({
+    channel,
+    verdict: "gap",
+    position: head,
+    from,
+    to,
+    reason,
+  });
   if (cursor.epoch !== head.epoch) return gap("epoch", 1, head.offset);
   if (cursor.offset > head.offset) return gap("future", head.offset + 1, cursor.offset);
   if (cursor.offset < floor) return gap("retention", cursor.offset + 1, head.offset);

@@ -9,7 +9,10 @@ interface Taken {
   readonly until: number;
 }
 
-export type Seen = { readonly kind: "new" } | { readonly kind: "duplicate"; readonly position: Position } | { readonly kind: "conflict" };
+export type Seen =
+  | { readonly kind: "new" }
+  | { readonly kind: "duplicate"; readonly position: Position }
+  | { readonly kind: "conflict" };
 
 /** Remembers keys for `windowMs`, at most `maxKeys` of them: beyond that the oldest are given up early. */
 export class DedupeWindow {

@@ -1,0 +1,7 @@
+export {
+  type ContractBrokerOptions,
+  type ContractExpectation,
+  type ContractFramework,
+  type MakeBroker,
+  brokerContract,
+} from "./broker-contract.ts";
