@@ -54,6 +54,31 @@ export class LinkError extends TrunklineError<Of<"link">> {
   override readonly name: string = "LinkError";
 }
 
+/** How a connection that was read from ended: by the peer's close frame, or without one. */
+export class TransportCloseError extends LinkError {
+  override readonly name = "TransportCloseError";
+  /** RFC 6455 close code as the peer meant it; 1006 when no close frame came. */
+  readonly closeCode: number;
+  /** The peer's words; "" when it gave none. */
+  readonly reason: string;
+
+  constructor(close: { readonly code: number; readonly reason: string; readonly cause?: unknown }) {
+    const said = close.reason === "" ? "" : ` (${close.reason})`;
+    super("link.lost", `the connection ended with close code ${close.code}${said}: dial again`, { cause: close.cause });
+    this.closeCode = close.code;
+    this.reason = close.reason;
+  }
+}
+
+/** The connection that was to be used is closed, or none was ever dialled. */
+export class AlreadyClosedError extends LinkError {
+  override readonly name = "AlreadyClosedError";
+
+  constructor(options?: { readonly cause?: unknown }) {
+    super("link.closed", "expected an established connection, got a closed one: dial first", options);
+  }
+}
+
 /** The other side broke the protocol. */
 export class PeerError extends TrunklineError<Of<"peer">> {
   override readonly name = "PeerError";

@@ -95,7 +95,7 @@ class MemoryBroker implements Broker {
     check("history.count", count, 0);
     check("history.ageMs", ageMs, 0);
     check("dedupe.windowMs", windowMs, 0);
-    check("dedupe.maxKeys", maxKeys, 0);
+    check("dedupe.maxKeys", maxKeys, 2);
     // A stream forgotten earlier would leave dedupe keys that point into an epoch that is over.
     check("headTtlMs", headTtlMs, Math.max(ageMs, windowMs));
     this.#count = count;

@@ -35,10 +35,10 @@ export interface Link {
   send(data: string | Uint8Array): void;
   /**
    * Closes with a close frame; idempotent. Codes this transport may not send are mapped (PROTOCOL §6.2) and the reason
-   * is cut to 123 bytes. `onClose` still comes, within the transport's own close timeout.
+   * is cut to 123 bytes. No message follows; `onClose` still comes, within the transport's own close timeout.
    */
   close(code: number, reason: string): void;
-  /** Drops the connection at once, without waiting for the peer. `onClose` still comes. */
+  /** Drops the connection without waiting for the peer; `onClose` (1006) is told before this returns. */
   terminate(): void;
   /** Bytes accepted by `send` and not yet given to the network. */
   readonly bufferedAmount: number;

@@ -46,10 +46,11 @@ export function retryRule(code: number): RetryRule {
 
 /**
  * The code a browser may send in place of `code`: it refuses all but 1000 and 3000–4999, so 1001 travels as 4901
- * (PROTOCOL §6.2).
+ * (PROTOCOL §6.2). A number that is no close code at all becomes 1000, since closing must not throw.
  */
 export function browserCloseCode(code: number): number {
-  return code === 1000 || (code >= 3000 && code <= 4999) ? code : 4900 + (code - 1000);
+  if (code > 1000 && code < 1016) return 4900 + (code - 1000);
+  return code >= 3000 && code <= 4999 ? code : CloseCode.normal;
 }
 
 /** What the browser meant: the inverse of `browserCloseCode`. */

@@ -14,12 +14,16 @@ export type Seen =
   | { readonly kind: "duplicate"; readonly position: Position }
   | { readonly kind: "conflict" };
 
-/** Remembers keys for `windowMs`, at most `maxKeys` of them: beyond that the oldest are given up early. */
+/**
+ * Remembers keys for `windowMs`, at most `maxKeys` of them: when they come faster, the oldest are given up early, but never
+ * one of the newest half. Two generations instead of a queue: dropping the older one whole is the only clean-up there is.
+ */
 export class DedupeWindow {
   readonly #windowMs: number;
   readonly #maxKeys: number;
-  /** In the order they were taken, which is the order they run out. */
-  readonly #taken = new Map<string, Taken>();
+  #young = new Map<string, Taken>();
+  #old = new Map<string, Taken>();
+  #youngSince = 0;
 
   constructor(windowMs: number, maxKeys: number) {
     this.#windowMs = windowMs;
@@ -27,31 +31,35 @@ export class DedupeWindow {
   }
 
   get size(): number {
-    return this.#taken.size;
+    return this.#young.size + this.#old.size;
   }
 
   look(key: string, body: string, now: number): Seen {
-    const taken = this.#taken.get(key);
+    const taken = this.#young.get(key) ?? this.#old.get(key);
     if (taken === undefined || taken.until <= now) return { kind: "new" };
     return taken.digest === digestOf(body) ? { kind: "duplicate", position: taken.position } : { kind: "conflict" };
   }
 
   take(key: string, body: string, position: Position, now: number): void {
-    // Deleted first: a key that ran out and is taken again belongs at the end.
-    this.#taken.delete(key);
-    this.#taken.set(key, { digest: digestOf(body), position, until: now + this.#windowMs });
     this.expire(now);
+    if (this.#young.size >= this.#maxKeys / 2) this.#turn(now);
+    this.#young.set(key, { digest: digestOf(body), position, until: now + this.#windowMs });
   }
 
+  /** Lets go of keys that ran out; what is young now stays for up to two windows. */
   expire(now: number): void {
-    for (const [key, { until }] of this.#taken) {
-      if (until > now && this.#taken.size <= this.#maxKeys) return;
-      this.#taken.delete(key);
-    }
+    if (this.size > 0 && now - this.#youngSince >= this.#windowMs) this.#turn(now);
   }
 
   clear(): void {
-    this.#taken.clear();
+    this.#young.clear();
+    this.#old.clear();
+  }
+
+  #turn(now: number): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngSince = now;
   }
 }
 

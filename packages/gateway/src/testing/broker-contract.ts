@@ -56,8 +56,8 @@ interface Bench {
   readonly broker: Broker;
   readonly stream: StreamName;
   /** Another stream of the same account. */
-  sibling(suffix: string): StreamName;
-  open(): { readonly session: BrokerSession; readonly heard: Recorder };
+  readonly sibling: (suffix: string) => StreamName;
+  readonly open: () => { readonly session: BrokerSession; readonly heard: Recorder };
 }
 
 /**
