@@ -84,8 +84,7 @@ export class ManualClock implements Clock {
   #next(): Timer | null {
     let next: Timer | null = null;
     // A Map keeps the order of setting, so the first of two equal times wins.
-    for (const timer of this.#timers.values())
-      if (next === null || timer.dueAt < next.dueAt) next = timer;
+    for (const timer of this.#timers.values()) if (next === null || timer.dueAt < next.dueAt) next = timer;
     return next;
   }
 

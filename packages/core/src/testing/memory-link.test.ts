@@ -55,13 +55,7 @@ it("loses what is sent into a half-open link until it is dropped", () => {
   link.send("lost");
   link.ping?.();
   link.close(1000, "bye");
-  expect([peer.received, peer.pings, peer.closedWith, told.length, memory.alive]).toEqual([
-    [],
-    0,
-    null,
-    1,
-    1,
-  ]);
+  expect([peer.received, peer.pings, peer.closedWith, told.length, memory.alive]).toEqual([[], 0, null, 1, 1]);
   peer.drop();
   expect(told.slice(1)).toEqual([["close", { code: 1006, reason: "" }]]);
 });

@@ -147,8 +147,7 @@ export class MemoryPeer {
 
   #resume(): void {
     this.#paused = false;
-    while (!this.#paused && this.#held.length > 0)
-      this.#listener.onMessage(this.#held.shift() as string | Uint8Array);
+    while (!this.#paused && this.#held.length > 0) this.#listener.onMessage(this.#held.shift() as string | Uint8Array);
     if (this.#paused || this.#heldClose === null) return;
     const close = this.#heldClose;
     this.#heldClose = null;

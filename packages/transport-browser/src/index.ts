@@ -1,0 +1,6 @@
+export {
+  type WebSocketConstructor,
+  type WebSocketLike,
+  type WebSocketTransportOptions,
+  webSocketTransport,
+} from "./web-socket.ts";

@@ -1,0 +1,1 @@
+export { type TlsOptions, type WebSocketTransportOptions, webSocketTransport } from "./web-socket.ts";
