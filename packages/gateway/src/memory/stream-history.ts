@@ -79,8 +79,8 @@ export class StreamHistory {
   }
 
   #grow(): void {
-    const slots = new Array<Entry | undefined>(Math.max(firstCapacity, this.#slots.length * 2));
-    for (let index = 0; index < this.#size; index++) slots[index] = this.#at(index);
+    const capacity = Math.max(firstCapacity, this.#slots.length * 2);
+    const slots = Array.from({ length: capacity }, (_, index) => (index < this.#size ? this.#at(index) : undefined));
     this.#slots = slots;
     this.#first = 0;
   }

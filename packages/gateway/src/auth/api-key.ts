@@ -1,0 +1,145 @@
+// API keys: which ones exist, and whose they are.
+import { hash } from "node:crypto";
+import { UsageError } from "@trunkline/core/errors";
+import { type WireError, channelProblem } from "@trunkline/core/wire";
+import { type Principal, accountChannel, accountProblem, defaultAccount } from "./principal.ts";
+
+export interface SecretKey {
+  /** Visible ASCII characters without spaces. */
+  readonly key: string;
+  /** @defaultValue "default" */
+  readonly account?: string;
+}
+
+export interface PublicKey {
+  /** Visible ASCII characters without spaces. */
+  readonly key: string;
+  /** The one channel that its holders may listen to. */
+  readonly channel: string;
+  /** @defaultValue the account of the secret keys when they share one, else `<id>` of a channel `account.<id>` */
+  readonly account?: string;
+}
+
+export interface KeyringOptions {
+  readonly secretKeys?: readonly SecretKey[];
+  readonly publicKeys?: readonly PublicKey[];
+  /** Lets in who brings no key. @defaultValue false */
+  readonly anonymous?: boolean;
+}
+
+export type Authenticated =
+  | { readonly ok: true; readonly principal: Principal }
+  | { readonly ok: false; readonly status: 401 | 403; readonly error: WireError };
+
+export interface Keyring {
+  /**
+   * Whose `credential` is. `origin` is the request's `Origin` header: browsers send one, and a secret key has no business
+   * in a page (PROTOCOL §2.5).
+   */
+  authenticate(credential: string | undefined, request: { readonly origin?: string | undefined }): Authenticated;
+}
+
+/**
+ * Checks the keys and takes them in by digest.
+ * @throws {UsageError} `usage.bad-option` listing every problem; keys are named by index, never by value.
+ */
+export function keyring(options: KeyringOptions): Keyring {
+  const { secretKeys = [], publicKeys = [], anonymous = false } = options;
+  const problems: string[] = [];
+  const principals = new Map<string, Principal>();
+  const places = new Map<string, string>();
+
+  const add = (place: string, key: unknown, principalOf: (keyId: string) => Principal | null): void => {
+    const problem = keyProblem(key);
+    if (problem !== null) problems.push(`${place}.key: ${problem}`);
+    const digest = problem === null ? digestOf(key as string) : "";
+    const principal = principalOf(digest.slice(0, 8));
+    if (problem !== null || principal === null) return;
+    const earlier = places.get(digest);
+    if (earlier !== undefined) problems.push(`${place}.key: expected a key of its own, got the same as ${earlier}.key`);
+    places.set(digest, place);
+    principals.set(digest, principal);
+  };
+
+  for (const [index, { key, account = defaultAccount }] of secretKeys.entries()) {
+    const place = `secretKeys[${index}]`;
+    add(place, key, (keyId) => {
+      const problem = accountProblem(account);
+      if (problem !== null) problems.push(`${place}.account: ${problem}`);
+      return problem === null ? { kind: "secret", account, keyId } : null;
+    });
+  }
+  const secretAccounts = new Set(secretKeys.map(({ account = defaultAccount }) => account));
+  for (const [index, { key, channel, account: given }] of publicKeys.entries()) {
+    const place = `publicKeys[${index}]`;
+    add(place, key, (keyId) => {
+      const badChannel = channelProblem(channel);
+      if (badChannel !== null) problems.push(`${place}.channel: ${badChannel}`);
+      const account = given ?? (badChannel === null ? accountOfPublicKey(channel, secretAccounts) : undefined);
+      const badAccount = account === null ? accountWanted : account === undefined ? null : accountProblem(account);
+      if (badAccount !== null) problems.push(`${place}.account: ${badAccount}`);
+      if (account === null || account === undefined || badChannel !== null || badAccount !== null) return null;
+      return { kind: "public", account, channel, keyId };
+    });
+  }
+  if (secretKeys.length === 0 && publicKeys.length === 0 && !anonymous) {
+    problems.push("nobody could come in: give secretKeys or publicKeys, or say anonymous: true");
+  }
+  if (problems.length > 0) throw new UsageError("usage.bad-option", `keys: ${problems.join("; ")}`);
+
+  return {
+    authenticate(credential, { origin }) {
+      if (credential === undefined) {
+        return anonymous ? { ok: true, principal: { kind: "anonymous", account: defaultAccount } } : noKey;
+      }
+      // Looked up by digest: how long that takes says nothing about how much of a key was right.
+      const principal = principals.get(digestOf(credential));
+      if (principal === undefined) return unknownKey;
+      return principal.kind === "secret" && origin !== undefined ? secretInPage : { ok: true, principal };
+    },
+  };
+}
+
+const accountWanted =
+  "expected one, because the secret keys do not share a single account; write the account that the channel belongs to, " +
+  "or use the channel account.<id>";
+
+const noKey: Authenticated = refusal(
+  401,
+  "gateway.unauthorized",
+  "expected an API key, got none; send it as Authorization: Bearer KEY",
+);
+const unknownKey: Authenticated = refusal(
+  401,
+  "gateway.unauthorized",
+  "expected an API key of this gateway, got one it does not know; check the key",
+);
+const secretInPage: Authenticated = refusal(
+  403,
+  "gateway.forbidden",
+  "got a secret key together with an Origin header: secret keys do not belong in pages, where everyone can read them; " +
+    "use a public key there, and replace this one if the page was published",
+);
+
+function refusal(status: 401 | 403, code: string, message: string): Authenticated {
+  return { ok: false, status, error: { code, message } };
+}
+
+/** The account meant by a public key that names none, or null when that can't be known. */
+function accountOfPublicKey(channel: string, secretAccounts: ReadonlySet<string>): string | null {
+  const [only] = secretAccounts;
+  if (secretAccounts.size === 1 && only !== undefined) return only;
+  const prefix = accountChannel("");
+  const id = channel.startsWith(prefix) ? channel.slice(prefix.length) : "";
+  return accountProblem(id) === null ? id : null;
+}
+
+function keyProblem(key: unknown): string | null {
+  if (typeof key !== "string") return `expected a string, got ${key === null ? "null" : typeof key}`;
+  if (key === "") return "expected a non-empty string, got an empty one";
+  return /^[\x21-\x7e]+$/.test(key) ? null : "expected visible ASCII characters without spaces, got others";
+}
+
+function digestOf(key: string): string {
+  return hash("sha256", key, "hex");
+}

@@ -1,0 +1,121 @@
+// From a publish request to the broker, whichever door it came through.
+import { GatewayError } from "@trunkline/core/errors";
+import type { Appended, Broker, Logger } from "@trunkline/core/ports";
+import {
+  type Contract,
+  type PublishReceipt,
+  type PublishRequest,
+  type WireError,
+  deliveryOf,
+  publishProblem,
+} from "@trunkline/core/wire";
+import { accountChannel, streamName } from "./auth/principal.ts";
+import { type GatewayStats, countRefused, observePublish } from "./metrics.ts";
+
+export interface PublishingOptions {
+  readonly broker: Broker;
+  /** Says which events are `volatile`; those it does not name are `log`. */
+  readonly contract?: Contract | undefined;
+  /** Largest event, as JSON text in bytes. @defaultValue 262_144 */
+  readonly maxEventBytes?: number | undefined;
+  readonly stats?: GatewayStats | undefined;
+  /** Hears of broker failures. @defaultValue silent */
+  readonly logger?: Logger | undefined;
+}
+
+/** Where a publish lands, and whose ids its `id` is compared with. */
+export interface PublishScope {
+  readonly account: string;
+  /** The same for all publishes of one principal, such as its `keyId`. Holds no ":". */
+  readonly dedupePrefix: string;
+}
+
+/** `status` is the HTTP status that says the same. */
+export type PublishOutcome =
+  | { readonly ok: true; readonly receipt: PublishReceipt; readonly duplicate: boolean }
+  | { readonly ok: false; readonly status: number; readonly error: WireError };
+
+export interface Publishing {
+  /**
+   * Publishes one event. Never rejects. Order of calls is order of offsets: the broker is called before this returns.
+   * The receipt's `stream` is the channel; a `volatile` event gets offset 0 and epoch "", and its `id` dedupes nothing,
+   * since nothing of it is stored.
+   */
+  publish(scope: PublishScope, request: PublishRequest): Promise<PublishOutcome>;
+}
+
+export const maxEventBytesDefault = 256 * 1024;
+
+export function createPublishing(options: PublishingOptions): Publishing {
+  const { broker, contract, maxEventBytes = maxEventBytesDefault, stats, logger } = options;
+
+  const refuse = (status: number, code: GatewayError["code"], message: string): PublishOutcome => {
+    if (stats !== undefined) countRefused(stats, code);
+    return { ok: false, status, error: { code, message } };
+  };
+
+  return {
+    async publish({ account, dedupePrefix }, request) {
+      const startedAt = performance.now();
+      const problem = publishProblem(request);
+      if (problem !== null) return refuse(400, "gateway.bad-request", problem);
+      const body = bodyOf(request);
+      if (body === null)
+        return refuse(400, "gateway.bad-request", "data: expected a JSON value, got one that JSON can't hold");
+      const bytes = Buffer.byteLength(body);
+      if (bytes > maxEventBytes) {
+        return refuse(
+          413,
+          "gateway.too-large",
+          `expected an event of at most ${maxEventBytes} bytes as JSON, got ${bytes}`,
+        );
+      }
+      const { event, id, channel = accountChannel(account) } = request;
+      const stream = streamName(account, channel);
+      // `state` events travel on the log line in this version (PROTOCOL §5.1).
+      const delivery = deliveryOf(contract, event);
+      let appended: Appended | null;
+      try {
+        if (delivery === "volatile") {
+          await broker.broadcast(stream, body);
+          appended = null;
+        } else {
+          appended = await broker.append(
+            stream,
+            id === undefined ? { body } : { body, dedupeKey: `${dedupePrefix}:${id}` },
+          );
+        }
+      } catch (error) {
+        logger?.error("the broker did not take a publish", { error, channel, event });
+        if (error instanceof GatewayError) return refuse(503, error.code, error.message);
+        return refuse(
+          503,
+          "gateway.unavailable",
+          "the broker can't be used just now; try again, with an id to be safe from doubles",
+        );
+      }
+      if (appended?.kind === "conflict") {
+        const message = `id: expected the body that was published with this id before, got another; use a new id for a new event`;
+        return refuse(409, "gateway.conflict", message);
+      }
+      const duplicate = appended?.kind === "duplicate";
+      if (stats !== undefined) {
+        if (!duplicate) stats.published[delivery] += 1;
+        observePublish(stats, performance.now() - startedAt);
+      }
+      const { offset, epoch } = appended?.position ?? { offset: 0, epoch: "" };
+      return { ok: true, receipt: { stream: channel, offset, epoch }, duplicate };
+    },
+  };
+}
+
+/** The stored text of an event, or null when its data is none (a cycle, a function, a bigint). */
+function bodyOf({ event, data, key, id, meta }: PublishRequest): string | null {
+  try {
+    // Undefined has no JSON text; a function has none either, but stands for a mistake.
+    if (data !== undefined && JSON.stringify(data) === undefined) return null;
+    return JSON.stringify({ event, data: data ?? null, key, id, meta });
+  } catch {
+    return null;
+  }
+}
