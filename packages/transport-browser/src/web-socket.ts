@@ -34,6 +34,7 @@ export function webSocketTransport(options: WebSocketTransportOptions = {}): Tra
 
 /** `readyState` of an open WebSocket. */
 const open = 1;
+const abnormal: LinkClose = { code: CloseCode.abnormal, reason: "" };
 
 function openLink(Socket: WebSocketConstructor | undefined, request: LinkRequest, listener: LinkListener): Link {
   let ended = false;
@@ -42,24 +43,22 @@ function openLink(Socket: WebSocketConstructor | undefined, request: LinkRequest
     ended = true;
     listener.onClose(close);
   };
-  const socket = create(Socket, request);
-  if (socket) {
-    socket.binaryType = "arraybuffer";
-    socket.onopen = () => listener.onOpen(socket.protocol);
-    socket.onmessage = ({ data }: { data: string | ArrayBuffer }) => {
-      if (socket.readyState === open) listener.onMessage(typeof data === "string" ? data : new Uint8Array(data));
+  let socket: WebSocketLike | undefined;
+  try {
+    // Without a constructor this throws too. Whatever is thrown may repeat the URL, and so a key: it is not passed on.
+    const opened = new (Socket as WebSocketConstructor)(request.url, [...request.protocols]);
+    opened.binaryType = "arraybuffer";
+    opened.onopen = () => listener.onOpen(opened.protocol);
+    opened.onmessage = ({ data }: { data: string | ArrayBuffer }) => {
+      if (opened.readyState === open) listener.onMessage(typeof data === "string" ? data : new Uint8Array(data));
     };
-    // Tells nothing, and `onclose` follows it; but a constructor like that of ws throws errors nobody listens to.
-    socket.onerror = () => {};
-    socket.onclose = ({ code, reason }: LinkClose) => end({ code: meantCloseCode(code), reason });
-  } else {
-    const cause = new LinkError(
-      "link.lost",
-      Socket
-        ? "WebSocket refused its arguments: check the URL and subprotocols"
-        : "no global WebSocket here: pass one, webSocketTransport({ WebSocket })",
-    );
-    void Promise.resolve().then(() => end({ code: CloseCode.abnormal, reason: "", cause }));
+    // Tells nothing, and `onclose` follows it; but sockets like those of ws throw errors nobody listens to.
+    opened.onerror = () => {};
+    opened.onclose = ({ code, reason }: LinkClose) => end({ code: meantCloseCode(code), reason });
+    socket = opened;
+  } catch {
+    const message = Socket ? "bad WebSocket URL or subprotocol" : "no global WebSocket: pass one to webSocketTransport";
+    void Promise.resolve().then(() => end({ ...abnormal, cause: new LinkError("link.lost", message) }));
   }
   return {
     raw: socket,
@@ -67,22 +66,13 @@ function openLink(Socket: WebSocketConstructor | undefined, request: LinkRequest
       return socket?.bufferedAmount ?? 0;
     },
     send: (data) => {
-      // A DOM type excludes memory shared between threads, which no caller here has.
+      // The cast: the DOM's type excludes memory shared between threads, which no caller here has.
       if (socket?.readyState === open) socket.send(data as string | Uint8Array<ArrayBuffer>);
     },
     close: (code, reason) => socket?.close(browserCloseCode(code), truncateBytes(reason, maxCloseReasonBytes)),
     terminate: () => {
       socket?.close();
-      end({ code: CloseCode.abnormal, reason: "" });
+      end(abnormal);
     },
   };
-}
-
-/** A socket, or undefined when there is none or it throws: its error repeats the URL, which may hold a key. */
-function create(Socket: WebSocketConstructor | undefined, request: LinkRequest): WebSocketLike | undefined {
-  try {
-    return Socket && new Socket(request.url, [...request.protocols]);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,2 +1,9 @@
 export { ManualClock, type ManualClockOptions } from "./manual-clock.ts";
 export { MemoryPeer, type MemoryTransport, type MemoryTransportOptions, memoryTransport } from "./memory-link.ts";
+export {
+  type ContractFramework,
+  type ContractPeer,
+  type ContractServer,
+  type ContractSubject,
+  transportContract,
+} from "./transport-contract.ts";

@@ -97,7 +97,7 @@ it("throws when a test asks for what the link's state forbids", () => {
 
 it("gives a browser's link neither pause nor ping", () => {
   const { link } = dial({ like: "browser" });
-  expect([link.pause, link.resume, link.ping]).toEqual([undefined, undefined, undefined]);
+  expect(["pause", "resume", "ping"].filter((method) => method in link)).toEqual([]);
 });
 
 it("answers pings at once, or when told to", () => {
