@@ -1,0 +1,99 @@
+import { expect, it } from "vitest";
+import { resolveStart, type StartFlags } from "./start-settings.ts";
+
+const none: StartFlags = {
+  host: undefined,
+  port: undefined,
+  "api-key": [],
+  "public-key": [],
+  anonymous: false,
+  origin: [],
+  redis: undefined,
+  "log-level": undefined,
+};
+
+it("has defaults for everything but who may connect", () => {
+  expect(resolveStart({ ...none, anonymous: true }, {}, {})).toEqual({
+    host: "127.0.0.1",
+    port: 7777,
+    secretKeys: [],
+    publicKeys: [],
+    anonymous: true,
+    origins: [],
+    logLevel: "info",
+  });
+});
+
+it("names both ways out when nobody could connect", () => {
+  expect(() => resolveStart(none, {}, {})).toThrow(/--api-key.*--anonymous/);
+});
+
+it("D-25 reads the file, and flags win over the environment, the environment over the file", () => {
+  const file = { host: "file", port: 1, apiKeys: ["file"], origins: ["https://file"], logLevel: "debug" } as const;
+  const env = { HOST: "env", PORT: "2", TRUNKLINE_API_KEY: "env" };
+  const flags = {
+    ...none,
+    host: "flag",
+    port: "3",
+    "api-key": ["flag"],
+    origin: ["https://flag"],
+    "log-level": "warn",
+  };
+  expect(resolveStart(none, {}, file)).toMatchObject({
+    host: "file",
+    port: 1,
+    secretKeys: [{ key: "file" }],
+    origins: ["https://file"],
+    logLevel: "debug",
+  });
+  expect(resolveStart(none, env, file)).toMatchObject({ host: "env", port: 2, secretKeys: [{ key: "env" }] });
+  expect(resolveStart(flags, env, file)).toMatchObject({
+    host: "flag",
+    port: 3,
+    secretKeys: [{ key: "flag" }],
+    origins: ["https://flag"],
+    logLevel: "warn",
+  });
+});
+
+it("reads accounts after the last colon, and channels and accounts of public keys", () => {
+  const flags = { ...none, "api-key": ["plain", "se:cret:acme"], "public-key": ["p:account.acme", "q:room:1@acme"] };
+  expect(resolveStart(flags, {}, {})).toMatchObject({
+    secretKeys: [{ key: "plain" }, { key: "se:cret", account: "acme" }],
+    publicKeys: [
+      { key: "p", channel: "account.acme" },
+      { key: "q", channel: "room:1", account: "acme" },
+    ],
+  });
+});
+
+it.each([
+  [{ ...none, "api-key": [":acme"] }, "--api-key: expected KEY or KEY:ACCOUNT"],
+  [{ ...none, "api-key": ["hunter2:"] }, "--api-key: expected an account"],
+  [{ ...none, "api-key": ["prefix:hunter2!"] }, "--api-key: expected an account"],
+  [{ ...none, "public-key": ["hunter2"] }, "--public-key: expected KEY:CHANNEL"],
+  [{ ...none, "public-key": ["hunter2:"] }, "--public-key: expected KEY:CHANNEL"],
+  [{ ...none, "public-key": ["hunter2:a*"] }, '--public-key: channel: expected no "*"'],
+])("refuses the keys of %j without repeating them", (flags, message) => {
+  const refused = (): unknown => resolveStart(flags, {}, {});
+  expect(refused).toThrow(message);
+  expect(refused).not.toThrow(/hunter2/);
+});
+
+it.each([
+  [{ ...none, port: "80x" }, {}, '--port: expected an integer from 0 to 65535, got "80x"'],
+  [none, { PORT: "65536" }, "PORT: expected an integer"],
+  [{ ...none, "log-level": "inof" }, {}, "did you mean info?"],
+])("refuses %j with the environment %j", (flags, env, message) => {
+  expect(() => resolveStart({ ...flags, anonymous: true }, env, {})).toThrow(message);
+});
+
+it.each([
+  [{ ...none, redis: "redis://:hunter2@db" }, {}, {}, "--redis: Redis is not in this version"],
+  [none, { REDIS_URL: "redis://:hunter2@db" }, {}, "REDIS_URL: Redis is not in this version"],
+  [none, {}, { redis: "redis://:hunter2@db" }, "redis in the config file: Redis is not in this version"],
+])("refuses Redis by name of its source until there is a broker for it", (flags, env, file, message) => {
+  const refused = (): unknown => resolveStart({ ...flags, anonymous: true }, env, file);
+  expect(refused).toThrow(message);
+  expect(refused).not.toThrow(/hunter2/);
+});
