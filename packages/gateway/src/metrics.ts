@@ -1,7 +1,6 @@
 // What a gateway counts. Counting is adding to plain numbers; prom-client is loaded by the first scrape and reads them.
 import type { Delivery } from "@trunkline/core/wire";
-
-export type Dialect = "v1" | "plain";
+import type { Dialect } from "./dialect.ts";
 
 /**
  * The counters of one gateway. Whoever does a thing counts it; nobody but `metricsPage` and `statsSnapshot` reads them.
@@ -125,7 +124,7 @@ export function metricsPage(stats: GatewayStats): () => Promise<MetricsPage> {
 }
 
 async function register(stats: GatewayStats): Promise<{ contentType: string; metrics: () => Promise<string> }> {
-  const { Counter, Gauge, Histogram, Registry } = await import("prom-client");
+  const { Counter, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
   const registers = [registry];
 
@@ -183,26 +182,18 @@ async function register(stats: GatewayStats): Promise<{ contentType: string; met
   labelled(Counter, "trunkline_refused_total", "Refused requests.", "reason", () => stats.refused);
   counter("trunkline_errors_total", "Failures of listeners, hooks and sockets.", () => stats.errors);
 
-  const name = "trunkline_publish_duration_seconds";
-  const help = "From a publish request to the broker's answer.";
-  const seconds = publishBucketsMs.map((boundMs) => boundMs / 1000);
-  // prom-client's own histogram counts at every observation; this one counts in `stats` and is added up when it is read.
-  class PublishHistogram extends Histogram {
-    override async get() {
-      const { buckets, sumMs } = stats.publishDuration;
-      let count = 0;
-      const counts = buckets.map((inBucket, index) => {
-        count += inBucket;
-        return { metricName: `${name}_bucket`, labels: { le: seconds[index] ?? "+Inf" }, value: count };
-      });
-      const totals = [
-        { metricName: `${name}_sum`, labels: {}, value: sumMs / 1000 },
-        { metricName: `${name}_count`, labels: {}, value: count },
-      ];
-      return { ...(await super.get()), values: [...counts, ...totals] };
-    }
-  }
-  new PublishHistogram({ name, help, registers });
+  return { contentType: registry.contentType, metrics: async () => (await registry.metrics()) + durationText(stats) };
+}
 
-  return { contentType: registry.contentType, metrics: () => registry.metrics() };
+/** Written by hand: prom-client's histogram would have to be told of every publish, and could not be given totals. */
+function durationText({ publishDuration: { buckets, sumMs } }: GatewayStats): string {
+  const name = "trunkline_publish_duration_seconds";
+  const lines = [`# HELP ${name} From a publish request to the broker's answer.`, `# TYPE ${name} histogram`];
+  let count = 0;
+  for (const [index, inBucket] of buckets.entries()) {
+    count += inBucket;
+    const boundMs = publishBucketsMs[index];
+    lines.push(`${name}_bucket{le="${boundMs === undefined ? "+Inf" : boundMs / 1000}"} ${count}`);
+  }
+  return `\n${[...lines, `${name}_sum ${sumMs / 1000}`, `${name}_count ${count}`].join("\n")}\n`;
 }

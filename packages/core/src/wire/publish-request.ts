@@ -47,6 +47,13 @@ export function publishProblem(value: unknown): string | null {
 
 function metaProblem(meta: unknown): string | null {
   if (meta === undefined) return null;
-  const bytes = byteLength(JSON.stringify(meta) ?? "");
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(meta);
+  } catch {
+    return "expected a JSON value, got one that JSON can't hold";
+  }
+  if (text === undefined) return `expected a JSON value, got a ${typeof meta}`;
+  const bytes = byteLength(text);
   return bytes > maxMetaBytes ? `expected at most ${maxMetaBytes} bytes of JSON, got ${bytes}` : null;
 }

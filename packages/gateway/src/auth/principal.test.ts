@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { type Principal, accountChannel, accountProblem, channelOf, mayPublish, streamName } from "./principal.ts";
+
+describe("principal", () => {
+  it.each(["default", "a", "A-b_9", "x".repeat(64)])("takes %j as an account id", (account) => {
+    expect(accountProblem(account)).toBeNull();
+  });
+
+  it.each(["", "a/b", "a b", "a.b", "é", "a\n", "x".repeat(65), 7, null, undefined])(
+    "refuses %j as an account id",
+    (account) => {
+      expect(accountProblem(account)).toMatch(/^expected 1–64 letters/);
+    },
+  );
+
+  it("a stream is <account>/<channel>, and the channel may hold anything, slashes included", () => {
+    for (const channel of ["room", "a/b/c", "/", "account.acme"]) {
+      expect(streamName("acme", channel)).toBe(`acme/${channel}`);
+      expect(channelOf(streamName("acme", channel))).toBe(channel);
+    }
+  });
+
+  it("the account's own channel is account.<id>", () => {
+    expect(accountChannel("acme")).toBe("account.acme");
+  });
+
+  it("§8.1 only secret keys publish", () => {
+    const principals: readonly Principal[] = [
+      { kind: "secret", account: "a", keyId: "0" },
+      { kind: "public", account: "a", channel: "c", keyId: "0" },
+      { kind: "anonymous", account: "default" },
+    ];
+    expect(principals.map(mayPublish)).toEqual([true, false, false]);
+  });
+});
