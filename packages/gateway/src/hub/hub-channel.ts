@@ -1,0 +1,126 @@
+// One stream on this gateway: who is on it, and what waits to be sent to them.
+import type { Entry, StreamName } from "@trunkline/core/ports";
+import type { Position, Verdict } from "@trunkline/core/wire";
+import { Outgoing } from "./event-text.ts";
+import type { Feed } from "./feed.ts";
+
+/** Entries held back while the head is in doubt; beyond it they are read again instead. */
+const maxHeld = 10_000;
+
+const nowhere: Position = { epoch: "", offset: 0, tag: "" };
+
+/** What an entry turned out to be. */
+export type Accepted = "next" | "held" | "known" | "doubt";
+
+export class HubChannel {
+  readonly name: StreamName;
+  /** The channel as its account knows it. */
+  readonly label: string;
+  readonly live: { readonly v1: Feed[]; readonly plain: Feed[] } = { v1: [], plain: [] };
+  /** Feeds that are not live. */
+  readonly behind = new Set<Feed>();
+  /** Resolves once the broker's subscription is sure and the head known; rejects when that failed. */
+  opened: Promise<void> = Promise.resolve();
+  /** Newest entry taken from the broker. */
+  head: Position = nowhere;
+  /** Newest entry that the live feeds have. */
+  sent: Position = nowhere;
+  /** What came after `sent`. */
+  pending: Outgoing[] = [];
+  /** Entries that wait until the head is known, or null when it is. */
+  held: Entry[] | null = [];
+  /** Comparing the head with the broker's, or null. */
+  repair: Promise<void> | null = null;
+  /** Asked for while a repair was under way. */
+  doubtAgain = false;
+  /** Whether it is in the hub's list for the next flush. */
+  waiting = false;
+  /** Whether the broker was told. */
+  subscribed = false;
+  closed = false;
+
+  constructor(name: StreamName, label: string) {
+    this.name = name;
+    this.label = label;
+  }
+
+  get empty(): boolean {
+    return this.behind.size === 0 && this.live.v1.length === 0 && this.live.plain.length === 0;
+  }
+
+  /** Takes one entry from the broker; it is pending when it is the next. */
+  accept(entry: Entry): Accepted {
+    if (this.held !== null) {
+      if (this.held.length < maxHeld) this.held.push(entry);
+      else {
+        this.held = [];
+        this.doubtAgain = true;
+      }
+      return "held";
+    }
+    const { head } = this;
+    if (entry.offset !== head.offset + 1) {
+      // Older entries come again after a repair, so they prove nothing by themselves; another tag does.
+      return entry.offset > head.offset || (entry.offset === head.offset && entry.tag !== head.tag) ? "doubt" : "known";
+    }
+    this.#push(entry);
+    return "next";
+  }
+
+  /** Takes what a repair read. Tells of a gap, in its place among the events, when that is what it means. */
+  acceptPage(verdict: Verdict, entries: readonly Entry[]): void {
+    if (verdict.verdict === "gap") {
+      this.pending.push(Outgoing.gap(verdict));
+      this.head = verdict.position;
+      return;
+    }
+    for (const entry of entries) if (entry.offset === this.head.offset + 1) this.#push(entry);
+  }
+
+  #push(entry: Entry): void {
+    this.pending.push(Outgoing.logged(this.label, entry));
+    this.head = { epoch: this.head.epoch, offset: entry.offset, tag: entry.tag };
+  }
+
+  /** The head is known: lets go of what was held. Whether that leaves a hole. */
+  release(): boolean {
+    const held = this.held ?? [];
+    this.held = null;
+    let doubt = false;
+    for (const entry of held) if (this.accept(entry) === "doubt") doubt = true;
+    return doubt;
+  }
+
+  goLive(feed: Feed): void {
+    const list = this.live[feed.reader.dialect];
+    this.behind.delete(feed);
+    feed.stage = "live";
+    feed.cursor = null;
+    feed.index = list.length;
+    list.push(feed);
+  }
+
+  /** Takes a feed off the live list; it has everything up to `at`. */
+  fallBehind(feed: Feed, at: Position): void {
+    this.#unlist(feed);
+    feed.stage = "replaying";
+    feed.cursor = at;
+    this.behind.add(feed);
+  }
+
+  remove(feed: Feed): void {
+    if (feed.stage === "live") this.#unlist(feed);
+    else this.behind.delete(feed);
+    feed.stage = "closed";
+    feed.page = null;
+  }
+
+  /** The last one takes its place: the order of sockets means nothing. */
+  #unlist(feed: Feed): void {
+    const list = this.live[feed.reader.dialect];
+    const last = list.pop();
+    if (last === undefined || last === feed) return;
+    list[feed.index] = last;
+    last.index = feed.index;
+  }
+}

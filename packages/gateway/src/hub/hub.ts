@@ -1,0 +1,353 @@
+// All streams of one gateway: broker subscriptions by reference count, and one flush per tick for everything that waits.
+import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
+import type { Position, Verdict } from "@trunkline/core/wire";
+import type { Dialect } from "../dialect.ts";
+import type { GatewayStats } from "../metrics.ts";
+import { decideVerdict } from "../verdict.ts";
+import { Outgoing } from "./event-text.ts";
+import { type SegmentLimits, segments, writeToAll } from "./fan-out.ts";
+import { Feed, type FeedLink, type Reader } from "./feed.ts";
+import { HubChannel } from "./hub-channel.ts";
+import { type Joined, type LiveLine, type ReplayOptions, pageEntries, replay, sendSegment } from "./replay.ts";
+
+/** Longest segment of the live line, in bytes: far above what a busy tick holds, and small against memory. */
+const liveSegmentBytes = 256 * 1024;
+
+/** How soon a check that the broker did not answer is made again. */
+const retryMs = 1000;
+
+export interface HubOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly stats: GatewayStats;
+  readonly frameBytes: number;
+  readonly unreadBytes: number;
+  /** Hears of failures that no connection can be told of. Must not throw. */
+  readonly onError: (error: unknown) => void;
+  readonly onAvailable: (available: boolean) => void;
+}
+
+export class Hub implements BrokerListener, LiveLine {
+  readonly #options: HubOptions;
+  readonly #replay: ReplayOptions;
+  readonly #limits: SegmentLimits;
+  readonly #session: BrokerSession;
+  readonly #channels = new Map<StreamName, HubChannel>();
+  /** The last broker command per stream that has any under way: they run one after the other. */
+  readonly #commands = new Map<StreamName, Promise<void>>();
+  #waiting: HubChannel[] = [];
+  #flushing: NodeJS.Immediate | null = null;
+  #closed = false;
+
+  constructor(options: HubOptions) {
+    const { broker, frameBytes, unreadBytes, stats } = options;
+    this.#options = options;
+    this.#replay = { broker, frameBytes, unreadBytes, tally: stats };
+    this.#limits = { frameBytes, segmentBytes: Math.min(liveSegmentBytes, unreadBytes) };
+    this.#session = broker.open(this);
+  }
+
+  /** Adds `reader` to a stream. Nothing is sent to it before `begin` and `run`. `cursor` null: from now on. */
+  join(reader: Reader, name: StreamName, label: string, cursor: Position | null): Feed {
+    let channel = this.#channels.get(name);
+    if (channel === undefined) {
+      channel = new HubChannel(name, label);
+      this.#channels.set(name, channel);
+      this.#options.stats.channels += 1;
+      channel.opened = this.#open(channel);
+      // Each feed awaits it and hears of the failure; a channel whose feeds have all left does so without anyone.
+      channel.opened.catch(() => {});
+    }
+    const feed = new Feed(reader, channel, cursor);
+    channel.behind.add(feed);
+    return feed;
+  }
+
+  /** Gets ready to say a feed's verdict. Rejects when the broker can't be used. */
+  async prepare(feed: Feed): Promise<void> {
+    await feed.channel.opened;
+    if (feed.stage !== "opening" || feed.cursor === null) return;
+    feed.page = await this.#options.broker.read(feed.channel.name, feed.cursor.offset, pageEntries);
+  }
+
+  /** The verdict of a prepared feed. What it promises is sent by `run`, which must follow in the same tick. */
+  begin(feed: Feed): Verdict {
+    const { channel } = feed;
+    const verdict =
+      feed.cursor === null || feed.page === null
+        ? { channel: channel.label, verdict: "fresh" as const, position: this.#headOf(channel) }
+        : decideVerdict(channel.label, feed.cursor, feed.page);
+    if (verdict.verdict === "gap" || verdict.verdict === "fresh") {
+      feed.cursor = verdict.position;
+      feed.page = null;
+    }
+    return verdict;
+  }
+
+  /** Sends what the verdict promised, then the live line. */
+  run(feed: Feed): void {
+    if (feed.stage !== "opening") return;
+    feed.stage = "replaying";
+    // Most readers are at the head: they need no history and no promise.
+    const joined = feed.page === null ? this.joinLive(feed) : "behind";
+    if (joined === "live" || joined === "ahead") return;
+    this.#startReplay(feed);
+  }
+
+  leave(feed: Feed): void {
+    const { channel } = feed;
+    if (feed.stage === "closed") return;
+    channel.remove(feed);
+    if (channel.empty) this.#drop(channel);
+  }
+
+  /** Sends everything that waits, now. */
+  flush(): void {
+    if (this.#flushing !== null) clearImmediate(this.#flushing);
+    this.#flushing = null;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    for (const channel of waiting) channel.waiting = false;
+    // One channel: one write per socket as it is. Several may meet on one socket: its writes are held together.
+    if (waiting.length === 1) return this.#flushChannel(waiting[0] as HubChannel, null);
+    const corked = new Set<FeedLink>();
+    for (const channel of waiting) this.#flushChannel(channel, corked);
+    for (const link of corked) link.uncork();
+  }
+
+  async close(): Promise<void> {
+    this.flush();
+    this.#closed = true;
+    for (const channel of this.#channels.values()) this.#drop(channel);
+    await Promise.allSettled(this.#commands.values());
+    await this.#session.close();
+  }
+
+  onEntry(stream: StreamName, entry: Entry): void {
+    const channel = this.#channels.get(stream);
+    if (channel === undefined) return;
+    const accepted = channel.accept(entry);
+    if (accepted === "next") this.#wait(channel);
+    else if (accepted === "doubt") this.#doubt(channel);
+  }
+
+  onVolatile(stream: StreamName, body: string, time: number): void {
+    const channel = this.#channels.get(stream);
+    if (channel === undefined) return;
+    for (const { stage } of channel.behind) if (stage !== "opening") this.#options.stats.dropped += 1;
+    channel.pending.push(Outgoing.volatile(channel.label, body, time));
+    this.#wait(channel);
+  }
+
+  onDoubt(stream: StreamName): void {
+    const channel = this.#channels.get(stream);
+    if (channel !== undefined) this.#doubt(channel);
+  }
+
+  onAvailable(available: boolean): void {
+    this.#options.onAvailable(available);
+  }
+
+  joinLive(feed: Feed): Joined {
+    const { channel } = feed;
+    const cursor = feed.cursor as Position;
+    this.#flushChannel(channel, null);
+    const { sent } = channel;
+    if (cursor.epoch !== sent.epoch) return "doubt";
+    if (cursor.offset < sent.offset) return "behind";
+    if (cursor.offset > sent.offset) {
+      feed.stage = "ahead";
+      return "ahead";
+    }
+    channel.goLive(feed);
+    return "live";
+  }
+
+  async check({ channel }: Feed): Promise<void> {
+    this.#doubt(channel);
+    await channel.repair;
+  }
+
+  #headOf(channel: HubChannel): Position {
+    this.#flushChannel(channel, null);
+    return channel.sent;
+  }
+
+  async #open(channel: HubChannel): Promise<void> {
+    try {
+      await this.#command(channel.name, async () => {
+        if (channel.closed) return;
+        await this.#session.subscribe(channel.name);
+        this.#options.stats.brokerSubscriptions += 1;
+        channel.subscribed = true;
+      });
+      const { head } = await this.#options.broker.read(channel.name, 0, 1);
+      if (channel.closed) return;
+      channel.head = head;
+      channel.sent = head;
+      if (channel.release() || channel.doubtAgain) this.#doubt(channel);
+      if (channel.pending.length > 0) this.#wait(channel);
+    } catch (error) {
+      // The next one to join starts over.
+      this.#drop(channel);
+      throw error;
+    }
+  }
+
+  /** Runs one broker command for a stream after those before it: subscribe, unsubscribe, subscribe ends subscribed. */
+  #command(name: StreamName, run: () => Promise<void>): Promise<void> {
+    const before = this.#commands.get(name) ?? Promise.resolve();
+    const command = before.then(run, run);
+    this.#commands.set(name, command);
+    const done = (): void => {
+      if (this.#commands.get(name) === command) this.#commands.delete(name);
+    };
+    command.then(done, done);
+    return command;
+  }
+
+  #drop(channel: HubChannel): void {
+    if (channel.closed) return;
+    channel.closed = true;
+    this.#options.stats.channels -= 1;
+    if (this.#channels.get(channel.name) === channel) this.#channels.delete(channel.name);
+    this.#command(channel.name, async () => {
+      if (!channel.subscribed) return;
+      channel.subscribed = false;
+      this.#options.stats.brokerSubscriptions -= 1;
+      await this.#session.unsubscribe(channel.name);
+    }).catch((error: unknown) => this.#report(error));
+  }
+
+  #wait(channel: HubChannel): void {
+    if (!channel.waiting) this.#waiting.push(channel);
+    channel.waiting = true;
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = null;
+      this.flush();
+    });
+  }
+
+  #flushChannel(channel: HubChannel, corked: Set<FeedLink> | null): void {
+    const items = channel.pending;
+    if (items.length === 0) return;
+    channel.pending = [];
+    const { live, sent } = channel;
+    channel.sent = channel.head;
+    try {
+      if (live.v1.length > 0) this.#flushTo(live.v1, "v1", items, sent, corked);
+      if (live.plain.length > 0) this.#flushToPlain(live.plain, items, sent, corked);
+      if (channel.behind.size > 0) this.#flushAhead(channel, items);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #flushTo(
+    live: readonly Feed[],
+    dialect: Dialect,
+    items: readonly Outgoing[],
+    sent: Position,
+    corked: Set<FeedLink> | null,
+  ): void {
+    if (corked !== null) {
+      for (const { link } of live) {
+        if (corked.has(link)) continue;
+        corked.add(link);
+        link.cork();
+      }
+    }
+    for (const segment of segments(items, dialect, sent, this.#limits)) {
+      writeToAll(live, segment, this.#options.unreadBytes, this.#options.stats, this.#fallBehind);
+    }
+  }
+
+  #flushToPlain(live: readonly Feed[], items: readonly Outgoing[], sent: Position, corked: Set<FeedLink> | null): void {
+    if (!items.some(({ gap }) => gap !== null)) return this.#flushTo(live, "plain", items, sent, corked);
+    for (const { reader } of [...live]) reader.resync();
+  }
+
+  /** Feeds that read ahead of the live line get what is beyond them, and are live once it has come up to them. */
+  #flushAhead(channel: HubChannel, items: readonly Outgoing[]): void {
+    for (const feed of [...channel.behind]) {
+      if (feed.stage !== "ahead") continue;
+      const cursor = feed.cursor as Position;
+      const gap = items.some((item) => item.gap !== null);
+      if (gap || cursor.epoch !== channel.sent.epoch) {
+        feed.stage = "replaying";
+        this.#startReplay(feed);
+      } else if (channel.sent.offset >= cursor.offset) {
+        const { dialect } = feed.reader;
+        const beyond = items.filter(({ offset }) => offset > cursor.offset);
+        for (const segment of segments(beyond, dialect, cursor, this.#limits)) sendSegment(feed, segment, this.#options.stats);
+        channel.goLive(feed);
+      }
+    }
+  }
+
+  readonly #fallBehind = (feed: Feed, at: Position): void => {
+    this.#options.stats.lagging += 1;
+    feed.channel.fallBehind(feed, at);
+    this.#startReplay(feed);
+  };
+
+  #startReplay(feed: Feed): void {
+    replay(feed, this, this.#replay).catch((error: unknown) => {
+      if (feed.stage === "closed" || this.#closed) return;
+      feed.reader.fail(error);
+    });
+  }
+
+  /** Compares the head with the broker's and reads what is absent. Entries that come meanwhile wait for it. */
+  #doubt(channel: HubChannel): void {
+    channel.doubtAgain = true;
+    if (channel.repair !== null) return;
+    // Not known yet: opening reads the head anyway.
+    if (channel.held !== null) return;
+    channel.held = [];
+    this.#startRepair(channel);
+  }
+
+  #startRepair(channel: HubChannel): void {
+    channel.repair = this.#repair(channel);
+    // Reported there; whoever waits for it hears of it too.
+    channel.repair.catch(() => {});
+  }
+
+  async #repair(channel: HubChannel): Promise<void> {
+    try {
+      do {
+        channel.doubtAgain = false;
+        await this.#readMissing(channel);
+      } while (channel.doubtAgain && !channel.closed);
+      channel.repair = null;
+      const doubt = channel.release();
+      if (channel.pending.length > 0) this.#wait(channel);
+      if (doubt) this.#doubt(channel);
+    } catch (error) {
+      this.#report(error);
+      // Its entries stay held: nothing is delivered past a hole. It is checked until the broker answers.
+      this.#options.clock.setTimer(() => {
+        if (!channel.closed) this.#startRepair(channel);
+      }, retryMs);
+      throw error;
+    }
+  }
+
+  async #readMissing(channel: HubChannel): Promise<void> {
+    for (;;) {
+      const { head } = channel;
+      const page = await this.#options.broker.read(channel.name, head.offset, pageEntries);
+      if (channel.closed) return;
+      channel.acceptPage(decideVerdict(channel.label, head, page), page.entries);
+      if (channel.pending.length > 0) this.#wait(channel);
+      if (channel.head.offset >= page.head.offset || channel.head === head) return;
+    }
+  }
+
+  #report(error: unknown): void {
+    this.#options.stats.errors += 1;
+    this.#options.onError(error);
+  }
+}
