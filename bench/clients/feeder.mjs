@@ -7,9 +7,9 @@ import { createServer } from "node:net";
 const [dialectName, events, batch] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const firstOffset = 100_000;
 
-/** The gateway's form of an event with a position, 105 bytes. */
+/** An event with a position as the gateway writes it, but for its time: 105 bytes. */
 const event = (offset) =>
-  `{"type":"event","channel":"newsroom","event":"posts","data":{"id":${offset}},"offset":${offset},"tag":"k3j9x2"}`;
+  `{"type":"event","channel":"newsroom","offset":${offset},"tag":"k3j9x2","event":"posts","data":{"id":${offset}}}`;
 /** Where an envelope is smaller the data is larger, so that every event has 105 bytes. */
 const padded = (envelope) => (id) => {
   const text = (title) => envelope(`{"id":${id},"title":"${title}"}`, id);
