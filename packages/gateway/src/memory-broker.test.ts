@@ -108,6 +108,20 @@ describe("memory broker: forgetting idle streams", () => {
     expect((await broker.read("acme/forgotten" as StreamName, 0, 1)).head.epoch).not.toBe(never.epoch);
   });
 
+  it("idle time counts from the last event, and from when the last subscriber left", async () => {
+    const { clock, broker } = setUp({ headTtlMs: day });
+    const session = broker.open(listener({}));
+    await session.subscribe(other);
+    const left = await put(broker, other);
+    await put(broker, room);
+    clock.advance(0.7 * day);
+    const written = await put(broker, room);
+    await session.unsubscribe(other);
+    clock.advance(0.7 * day);
+    expect(await verdictOf(broker, room, written)).toMatchObject({ verdict: "recovered", count: 0 });
+    expect(await verdictOf(broker, other, left)).toMatchObject({ verdict: "recovered", count: 0 });
+  });
+
   it("a never-written stream leaves nothing behind when its last subscriber goes", async () => {
     const { clock, broker } = setUp();
     const session = broker.open(listener({}));

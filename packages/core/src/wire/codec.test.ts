@@ -29,7 +29,7 @@ describe("§3.1 JSON codec", () => {
 
   it("R-17 text that is not JSON throws, for the caller to report", () => {
     for (const text of ["", "ping", "{", '{"a":1}{', "undefined", "NaN"])
-      expect(() => jsonCodec.decode(text)).toThrow();
+      expect(() => jsonCodec.decode(text)).toThrow(SyntaxError);
   });
 
   it("§3.7 a __proto__ field is data and changes no prototype", () => {
