@@ -57,7 +57,7 @@ describe("truncateBytes", () => {
         const [next] = rest;
         // Nothing is left, or the next code point would have been too much.
         expect(next === undefined || byteLength(cut) + byteLength(next) > max).toBe(true);
-        expect([...cut, ...rest]).toEqual([...text]);
+        expect(Array.from(cut).concat(Array.from(rest))).toEqual(Array.from(text));
       }),
       { numRuns: 2000 },
     );
