@@ -62,9 +62,9 @@ it("ends with what the server has, in whatever order lists and changes arrive", 
       }
       const shuffled = messages
         .map((message) => ({ message, place: draw(1_000_000) }))
-        .toSorted((a, b) => a.place - b.place);
+        .sort((a, b) => a.place - b.place);
       expect(after(...shuffled.map(({ message }) => message))).toEqual(
-        [...server.values()].toSorted((a, b) => b.id - a.id),
+        [...server.values()].sort((a, b) => b.id - a.id),
       );
     }),
   );

@@ -46,5 +46,5 @@ export function applyList(state: PostListState, list: PostList): PostListState {
 
 /** Newest first. */
 export function sortedPosts(state: PostListState): readonly Post[] {
-  return [...state.posts.values()].toSorted((one, other) => other.id - one.id);
+  return [...state.posts.values()].sort((one, other) => other.id - one.id);
 }

@@ -4,7 +4,7 @@ import type { contract } from "../contract.ts";
 import { readBody, sendError, sendJson } from "./http.ts";
 import type { Draft, PostsStore } from "./posts-store.ts";
 
-export type PostEvent = keyof (typeof contract)["events"];
+export type PostEvent = keyof (typeof contract)["events"] & string;
 
 export interface PostsApiOptions {
   readonly store: PostsStore;
@@ -70,6 +70,7 @@ export function createPostsApi(
         if (deleted === null) return refuseMissing(response);
         return sendJson(response, 200, { deleted, ...(await tell("post.deleted", deleted)) });
       }
+      case undefined:
       default:
         return refuseMethod(request, response, "GET, PUT, DELETE");
     }

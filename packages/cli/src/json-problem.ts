@@ -27,7 +27,7 @@ export function lineAndColumn(text: string, index: number): string {
 const space = /[ \t\n\r]*/y;
 const scalar = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 // An open quote, then characters and escapes; the closing quote is read apart, so that a bad character inside is found.
-const string = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
+const string = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 
 /** Index of the first character that can't belong to JSON text; the length when text is missing at the end. */
 function firstBadIndex(text: string): number {

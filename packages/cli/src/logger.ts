@@ -39,7 +39,7 @@ function humanLine(time: string, level: string, message: string, fields: LogFiel
     return ` ${name}=${typeof plain === "string" && /^[\w.:/@-]+$/.test(plain) ? plain : textOf(plain)}`;
   });
   // One entry is one line: a message can't forge a second one.
-  return `${time.slice(11, 23)} ${level.padEnd(5)} ${message.replace(/[\u0000-\u001f\u007f]+/g, " ")}${pairs.join("")}`;
+  return `${time.slice(11, 23)} ${level.padEnd(5)} ${message.replace(/\p{Cc}+/gu, " ")}${pairs.join("")}`;
 }
 
 /** An error by its code and message: JSON has no form for one. */

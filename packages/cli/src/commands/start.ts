@@ -1,5 +1,6 @@
+import { UsageError } from "@trunkline/core/errors";
+import { publishPath, version } from "@trunkline/core/wire";
 import { createGateway } from "@trunkline/gateway";
-import { publishPath } from "@trunkline/core/wire";
 import { defineCommand } from "../command.ts";
 import { loadConfig } from "../config-file.ts";
 import { ExitCode } from "../exit-codes.ts";
@@ -62,3 +63,76 @@ export const start = defineCommand({
     return serve(resolveStart(flags, io.env, file), io, output);
   },
 });
+
+/** Until a signal has ended it. */
+async function serve(settings: StartSettings, io: Io, output: Output): Promise<ExitCode> {
+  const { host, port, logLevel, ...options } = settings;
+  const logger = createLineLogger({
+    level: logLevel,
+    format: io.stderrIsTerminal ? "human" : "json",
+    write: output.note,
+    wallTime: Date.now,
+  });
+  // Keys are checked here, before anything listens.
+  const gateway = createGateway({ ...options, logger });
+  const told = untilTold(io);
+  let address: { readonly port: number };
+  try {
+    address = await gateway.listen({ host, port });
+  } catch (error) {
+    output.note(`trunkline start: ${explainListen(error, host, port)}`);
+    await gateway.close({ drainMs: 0 });
+    return ExitCode.failed;
+  }
+  output.print(welcome(`http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, settings));
+  await told;
+  logger.info("draining: connections are asked to leave");
+  await gateway.close();
+  logger.info("stopped");
+  return ExitCode.ok;
+}
+
+/** Resolves at the first signal; a later Ctrl-C ends the process at once. */
+function untilTold(io: Io): Promise<void> {
+  const shutdown = createShutdown();
+  return new Promise((resolve) => {
+    io.onSignal((signal) => {
+      const next = shutdown(signal, performance.now());
+      if (next === "drain") resolve();
+      if (next === "quit") io.quit(ExitCode.failed);
+    });
+  });
+}
+
+/** Where it is and one line to try; a key that was given is not repeated. */
+function welcome(url: string, { secretKeys }: StartSettings): string {
+  const lines = [`trunkline ${version} listens on ${url}`];
+  if (secretKeys.length > 0) {
+    const data = `'{"event":"greeting","data":{"text":"hello"}}'`;
+    lines.push(`try: curl ${url}${publishPath} -H "Authorization: Bearer $TRUNKLINE_API_KEY" -d ${data}`);
+  } else {
+    lines.push("nobody can publish yet: give a secret key with --api-key KEY");
+  }
+  return lines.join("\n");
+}
+
+function explainListen(error: unknown, host: string, port: number): string {
+  const { code } = error as { readonly code?: unknown };
+  const cause = error instanceof Error ? error.cause : undefined;
+  const causeCode = (cause as { readonly code?: unknown } | undefined)?.code;
+  switch (causeCode ?? code) {
+    case "EADDRINUSE":
+      return `port ${port} on ${host} is in use: end what listens there, or choose another with --port (0: any free one)`;
+    case "EACCES":
+      return `no permission to listen on port ${port}: choose one above 1023 with --port`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `${host} is no address of this machine: choose another with --host`;
+    default:
+      return `can't listen on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function bad(message: string): UsageError {
+  return new UsageError("usage.bad-argument", message);
+}
