@@ -1,0 +1,329 @@
+// The gateway: assembles hub, doors and sessions, and owns the one timer that serves them all.
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { systemClock } from "@trunkline/core/clock";
+import { GatewayError, UsageError } from "@trunkline/core/errors";
+import type { Clock, TimerHandle } from "@trunkline/core/ports";
+import { CloseCode, type PublishReceipt, type PublishRequest, publishPath } from "@trunkline/core/wire";
+import { pathOf } from "./admission.ts";
+import { keyring } from "./auth/api-key.ts";
+import { accountProblem, defaultAccount } from "./auth/principal.ts";
+import type { Connection } from "./connection.ts";
+import { createHealth } from "./doors/health.ts";
+import { type Attachment, attachTo } from "./doors/attach.ts";
+import { type Address, type ListenOptions, type OwnServer, openServer } from "./doors/own-server.ts";
+import { createPublishApi } from "./doors/publish-api.ts";
+import { type UpgradeDoor, createUpgradeDoor } from "./doors/upgrade.ts";
+import { WsLink } from "./doors/ws-link.ts";
+import { planDrain, spreadMsOf } from "./drain.ts";
+import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
+import { Hub } from "./hub/hub.ts";
+import { memoryBroker } from "./memory-broker.ts";
+import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
+import { type GatewayOptions, resolveOptions } from "./options.ts";
+import { type Publishing, createPublishing } from "./publishing.ts";
+import { SessionDriver, type SessionHost } from "./session-driver.ts";
+
+export interface Gateway {
+  /**
+   * Serves WebSockets and the HTTP paths of the gateway on a server that has an app already: `/api/ws/v1/events`,
+   * `/api/v1/publish`, `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
+   * app's own `request` listeners were added: they are wrapped, so that they do not also see the gateway's requests.
+   * @returns its undo; `close` undoes it too
+   * @throws {UsageError} `usage.closed`
+   */
+  attach(server: Server): () => void;
+  /**
+   * Serves on a server of its own.
+   * @throws {UsageError} `usage.bad-option` when the port is taken or not allowed, `usage.already-open`, `usage.closed`
+   */
+  listen(options?: ListenOptions): Promise<Address>;
+  /** Answers a request for one of the gateway's paths, for apps that route by themselves; false when it is none of them. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** @returns its undo */
+  on<Name extends keyof GatewayEvents>(name: Name, listener: GatewayListener<Name>): () => void;
+  /**
+   * Publishes one event, by default to `account.<account>` of the account "default".
+   * @throws {GatewayError} as over HTTP (PROTOCOL §8.4) @throws {UsageError} `usage.closed`, `usage.bad-argument`
+   */
+  publish(request: PublishRequest, options?: { readonly account?: string }): Promise<PublishReceipt>;
+  stats(): StatsSnapshot;
+  /** The connections of this moment that were let in. */
+  connections(): Iterable<Connection>;
+  /**
+   * Lets everybody go (PROTOCOL §7.4), then closes what it opened. Idempotent: a second call waits for the first.
+   * @param options `drainMs`: milliseconds that connections get to leave; 0 closes them at once. @defaultValue the gateway's
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/**
+ * `createGateway({ secretKeys: [{ key, account }], publicKeys: [{ key, channel }] })`
+ * @throws {UsageError} `usage.bad-option` naming what is wrong; also when nobody could come in
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new NodeGateway(options);
+}
+
+/** How often it is looked who is due, as a part of the shortest time that can be. */
+const sweepsPerPeriod = 20;
+/** How long sockets get to say goodbye after they were told, in milliseconds. */
+const goodbyeMs = 1000;
+/** How often a drain looks who has to leave, in milliseconds. */
+const drainStepMs = 25;
+
+class NodeGateway implements Gateway {
+  readonly #stats = createStats();
+  readonly #events: GatewayEmitter;
+  readonly #host: SessionHost;
+  readonly #hub: Hub;
+  readonly #clock: Clock;
+  readonly #drainMs: number;
+  readonly #sweepMs: number;
+  readonly #upgrade: UpgradeDoor;
+  readonly #publishing: Publishing;
+  readonly #publishApi: ReturnType<typeof createPublishApi>;
+  readonly #health: ReturnType<typeof createHealth>;
+  readonly #closeBroker: () => Promise<void>;
+  /** Dense, so that a sweep is a walk over an array. */
+  readonly #sessions: SessionDriver[] = [];
+  /** Sockets that exist, those saying goodbye included. */
+  readonly #links = new Set<SessionDriver>();
+  readonly #attachments = new Set<Attachment>();
+  #server: OwnServer | null = null;
+  #greeting = 0;
+  #brokerAvailable = true;
+  #sweeper: TimerHandle | null = null;
+  #closing: Promise<void> | null = null;
+  #closed = false;
+  /** Wakes whoever waits for sessions and links to go. */
+  #onFewer: (() => void) | null = null;
+
+  constructor(options: GatewayOptions) {
+    const keys = keyring(options);
+    const resolved = resolveOptions(options);
+    const { limits } = resolved;
+    const stats = this.#stats;
+    const clock = options.clock ?? systemClock;
+    this.#clock = clock;
+    this.#drainMs = resolved.drainMs;
+    this.#sweepMs = Math.max(1, Math.min(resolved.heartbeatMs, resolved.greetTimeoutMs) / sweepsPerPeriod);
+    this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
+    const { logger } = this.#events;
+    const { history } = options;
+    const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
+    const broker = options.broker ?? memoryBroker(own);
+    this.#closeBroker = options.broker === undefined ? () => broker.close() : async () => {};
+    this.#hub = new Hub({
+      broker,
+      clock,
+      stats,
+      frameBytes: limits.frameBytes,
+      unreadBytes: limits.unreadBytes,
+      onError: (error) => this.#events.report(error),
+      onAvailable: (available) => (this.#brokerAvailable = available),
+    });
+    this.#publishing = createPublishing({ broker, contract: options.contract, maxEventBytes: limits.eventBytes, stats, logger });
+    this.#publishApi = createPublishApi({
+      keyring: keys,
+      publishing: this.#publishing,
+      isAccepting: () => !stats.draining,
+      maxBodyBytes: limits.bodyBytes,
+      stats,
+      logger,
+    });
+    this.#health = createHealth({ readiness: () => this.#readiness(), metrics: metricsPage(stats) });
+    this.#upgrade = createUpgradeDoor({
+      incomingBytes: limits.incomingBytes,
+      stats,
+      logger,
+      situation: () => ({
+        keyring: keys,
+        origins: resolved.origins,
+        draining: stats.draining,
+        greeting: this.#greeting,
+        maxGreeting: limits.greetings,
+      }),
+      accept: (admitted, ws, socket, origin) => {
+        const driver = new SessionDriver(this.#host, admitted, origin);
+        driver.slot = this.#sessions.push(driver) - 1;
+        this.#links.add(driver);
+        this.#armSweep();
+        driver.start(new WsLink(ws, socket, driver), admitted);
+      },
+    });
+    this.#host = {
+      config: {
+        greetTimeoutMs: resolved.greetTimeoutMs,
+        heartbeatMs: resolved.heartbeatMs,
+        frameBytes: limits.frameBytes,
+        subscriptions: limits.subscriptions,
+        rate: limits.messagesPerSecond,
+        burst: limits.messageBurst,
+        canSubscribe: options.authorize !== undefined,
+      },
+      hub: this.#hub,
+      keyring: keys,
+      clock,
+      stats,
+      logger,
+      authorize: options.authorize,
+      spreadMs: () => spreadMsOf(this.#sessions.length),
+      announce: (connection) => this.#events.emit("connection", connection),
+      callbackFailed: (what, cause) => this.#events.callbackFailed(what, cause),
+      onGreeting: (change) => (this.#greeting += change),
+      onOver: (driver, announced, code) => {
+        this.#forget(driver);
+        if (announced) void this.#events.emit("disconnection", driver, code);
+      },
+      onGone: (driver) => {
+        this.#links.delete(driver);
+        this.#onFewer?.();
+      },
+    };
+  }
+
+  attach(server: Server): () => void {
+    this.#expectOpen("attach");
+    const attachment = attachTo(server, {
+      handle: (request, response) => this.handle(request, response),
+      upgrade: this.#upgrade,
+    });
+    this.#attachments.add(attachment);
+    return () => {
+      if (this.#attachments.delete(attachment)) attachment.detach();
+    };
+  }
+
+  async listen(options: ListenOptions = {}): Promise<Address> {
+    this.#expectOpen("listen");
+    if (this.#server !== null) {
+      throw new UsageError("usage.already-open", "gateway.listen: expected to be called once; it is listening already");
+    }
+    const server = openServer(options, (request, response) => this.handle(request, response), this.#upgrade);
+    this.#server = server;
+    try {
+      return await server.opened;
+    } catch (error) {
+      this.#server = null;
+      throw error;
+    }
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = pathOf(request.url ?? "/");
+    if (path !== publishPath) return this.#health(path, request, response);
+    this.#publishApi(request, response);
+    return true;
+  }
+
+  on<Name extends keyof GatewayEvents>(name: Name, listener: GatewayListener<Name>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  async publish(request: PublishRequest, { account = defaultAccount }: { readonly account?: string } = {}): Promise<PublishReceipt> {
+    if (this.#closed) throw closedError("publish");
+    const problem = accountProblem(account);
+    if (problem !== null) throw new UsageError("usage.bad-argument", `gateway.publish: account: ${problem}`);
+    const outcome = await this.#publishing.publish({ account, dedupePrefix: "gateway" }, request);
+    if (outcome.ok) return outcome.receipt;
+    throw new GatewayError(outcome.error.code as GatewayError["code"], `gateway.publish: ${outcome.error.message}`);
+  }
+
+  stats(): StatsSnapshot {
+    return statsSnapshot(this.#stats);
+  }
+
+  connections(): Iterable<Connection> {
+    return this.#sessions.filter(({ announced }) => announced);
+  }
+
+  close({ drainMs = this.#drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.#stats.draining = true;
+    this.#events.logger.info("draining", { connections: this.#sessions.length, drainMs });
+    await this.#letGo(drainMs);
+    await this.#quiet(() => this.#links.size === 0, goodbyeMs);
+    for (const { link } of this.#links) link.terminate();
+    for (const attachment of this.#attachments) attachment.detach();
+    this.#attachments.clear();
+    await this.#server?.close();
+    this.#closed = true;
+    if (this.#sweeper !== null) this.#clock.clearTimer(this.#sweeper);
+    this.#sweeper = null;
+    await this.#hub.close();
+    await this.#closeBroker();
+  }
+
+  /** Asks everybody to leave, and closes each in its turn; who is still being fed from history gets the whole time. */
+  async #letGo(drainMs: number): Promise<void> {
+    const sessions = [...this.#sessions];
+    const plan = planDrain(sessions.map(({ dialect }) => dialect), drainMs);
+    for (const session of sessions) session.drain(plan.spreadMs);
+    const startedAt = this.#clock.now();
+    for (;;) {
+      const passed = this.#clock.now() - startedAt;
+      const late = passed >= drainMs;
+      this.#hub.flush();
+      for (const [index, session] of sessions.entries()) {
+        const due = late || (passed >= (plan.leaveAtMs[index] ?? 0) && !session.behind);
+        if (due && !session.over) session.close(CloseCode.goingAway, "the gateway is shutting down");
+      }
+      if (late) break;
+      if (await this.#quiet(() => this.#sessions.length === 0, Math.min(drainStepMs, drainMs - passed))) break;
+    }
+    // Those who were on their way in when the doors closed.
+    for (const session of [...this.#sessions]) session.close(CloseCode.goingAway, "the gateway is shutting down");
+  }
+
+  /** Waits until `condition` holds, at most `withinMs`; whether it does. */
+  async #quiet(condition: () => boolean, withinMs: number): Promise<boolean> {
+    if (condition()) return true;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimer(resolve, withinMs);
+      this.#onFewer = () => {
+        if (!condition()) return;
+        this.#clock.clearTimer(timer);
+        resolve();
+      };
+    });
+    this.#onFewer = null;
+    return condition();
+  }
+
+  #forget(driver: SessionDriver): void {
+    const last = this.#sessions.pop();
+    if (last !== undefined && last !== driver) {
+      this.#sessions[driver.slot] = last;
+      last.slot = driver.slot;
+    }
+    this.#onFewer?.();
+  }
+
+  /** One timer for all greetings and heartbeats, and none without connections. */
+  #armSweep(): void {
+    this.#sweeper ??= this.#clock.setTimer(() => {
+      this.#sweeper = null;
+      const now = this.#clock.now();
+      // Backwards: who is over leaves the list, and the last takes its place.
+      for (let index = this.#sessions.length - 1; index >= 0; index--) this.#sessions[index]?.sweep(now);
+      if (this.#sessions.length > 0) this.#armSweep();
+    }, this.#sweepMs);
+  }
+
+  #readiness(): { readonly ready: true } | { readonly ready: false; readonly reason: "draining" | "broker-unavailable" } {
+    if (this.#stats.draining) return { ready: false, reason: "draining" };
+    return this.#brokerAvailable ? { ready: true } : { ready: false, reason: "broker-unavailable" };
+  }
+
+  #expectOpen(method: string): void {
+    if (this.#stats.draining) throw closedError(method);
+  }
+}
+
+function closedError(method: string): UsageError {
+  return new UsageError("usage.closed", `gateway.${method}: expected an open gateway, got a closed one; create another`);
+}

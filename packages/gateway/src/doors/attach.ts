@@ -1,0 +1,40 @@
+// Beside an app: the gateway's paths on a server that serves others already.
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { UpgradeDoor } from "./upgrade.ts";
+
+export interface Attachment {
+  detach(): void;
+}
+
+/**
+ * Adds an `upgrade` listener and puts `handle` in front of the server's `request` listeners: they are taken off and called by one
+ * that asks `handle` first, since Node calls all of them for every request. Upgrades of other paths are left alone.
+ */
+export function attachTo(
+  server: Server,
+  { handle, upgrade }: { readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean; readonly upgrade: UpgradeDoor },
+): Attachment {
+  const theirs = server.listeners("request") as RequestListener[];
+  let attached = true;
+  const onRequest: RequestListener = (request, response) => {
+    if (attached && handle(request, response)) return;
+    for (const listener of theirs) listener.call(server, request, response);
+  };
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    upgrade(request, socket, head);
+  };
+  for (const listener of theirs) server.off("request", listener);
+  server.on("request", onRequest);
+  server.on("upgrade", onUpgrade);
+  return {
+    detach() {
+      attached = false;
+      server.off("upgrade", onUpgrade);
+      // Somebody who attached later wraps this one; it then has to stay, and does nothing but call on.
+      if (!server.listeners("request").includes(onRequest)) return;
+      server.off("request", onRequest);
+      for (const listener of [...theirs].reverse()) server.prependListener("request", listener);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+// Where WebSockets come in: admission decides, `ws` shakes hands.
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Logger } from "@trunkline/core/ports";
+import { subprotocol } from "@trunkline/core/wire";
+import { WebSocketServer } from "ws";
+import { type Admitted, type Situation, decideAdmission, pathOf } from "../admission.ts";
+import { type GatewayStats, countRefused } from "../metrics.ts";
+import { GatewaySocket } from "./ws-link.ts";
+
+export interface UpgradeDoorOptions {
+  /** Longest frame taken, in bytes. */
+  readonly incomingBytes: number;
+  readonly stats: GatewayStats;
+  readonly logger: Logger;
+  situation(): Situation;
+  /** A link is open. */
+  accept(admitted: Admitted, ws: GatewaySocket, socket: Socket, origin: string | undefined): void;
+}
+
+/** An `upgrade` listener. False when the path is somebody else's, and nothing was done. */
+export type UpgradeDoor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+
+/** How long a peer may take to answer a close frame, in milliseconds. */
+const closeTimeout = 10_000;
+
+export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
+  const { stats, logger } = options;
+  const settings = {
+    noServer: true,
+    // Frames are shared by all sockets and written past `ws`, which compression would forbid.
+    perMessageDeflate: false,
+    clientTracking: false,
+    maxPayload: options.incomingBytes,
+    closeTimeout,
+    WebSocket: GatewaySocket,
+    handleProtocols: (offered: Set<string>) => (offered.has(subprotocol) ? subprotocol : false),
+  } as const;
+  const server = new WebSocketServer(settings);
+
+  return (request, socket, head) => {
+    const { url = "/", headers } = request;
+    const { host, origin, authorization } = headers;
+    const admission = decideAdmission(
+      { url, host, origin, authorization, protocols: headers["sec-websocket-protocol"] },
+      options.situation(),
+    );
+    if (admission.kind === "not-ours") return false;
+    if (admission.kind === "refused") {
+      const { status, error } = admission;
+      countRefused(stats, error.code);
+      logger.info("upgrade refused", { path: pathOf(url), status, code: error.code });
+      refuseUpgrade(socket, status, error);
+      return true;
+    }
+    // A peer that is gone before the answer is no news; `ws` listens for itself from then on.
+    server.handleUpgrade(request, socket, head, (ws) => options.accept(admission, ws, socket as Socket, origin));
+    return true;
+  };
+}
+
+/** Answers an upgrade with an HTTP error, and hangs up. */
+export function refuseUpgrade(socket: Duplex, status: number, error: { readonly code: string; readonly message: string }): void {
+  const body = JSON.stringify({ error });
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "Connection: close",
+    "Content-Type: application/json; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
+    ...(status === 503 ? ["Retry-After: 1"] : []),
+  ];
+  // Whoever is gone already needs no answer.
+  socket.on("error", () => socket.destroy());
+  socket.once("finish", () => socket.destroy());
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
+}

@@ -1,0 +1,143 @@
+// One WebSocket, written to by hand: data frames are prebuilt buffers that go straight to the socket, so that one buffer
+// serves all subscribers. That is in order with what `ws` writes (close and pong), because without compression it writes
+// whole frames synchronously.
+import type { Socket } from "node:net";
+import { maxCloseReasonBytes, meantCloseCode, truncateBytes } from "@trunkline/core/wire";
+import { WebSocket } from "ws";
+import type { FeedLink } from "../hub/feed.ts";
+import { textFrame } from "./ws-frame.ts";
+
+/** What a link tells its owner: messages, then the end, once. */
+export interface LinkOwner {
+  onText(text: string): void;
+  onBinary(): void;
+  /** @param code 1006 when there was no close frame */
+  onEnd(code: number): void;
+  /** A write failed; `onEnd` follows. */
+  onFailure(): void;
+}
+
+/** The `ws` socket of a gateway. Its link is a field, so that no connection needs listeners of its own. */
+export class GatewaySocket extends WebSocket {
+  link: WsLink | null = null;
+
+  /** `ws` calls this when the peer's close frame arrives: nothing may be written after the answer. */
+  override close(code?: number, data?: string | Buffer): void {
+    this.link?.leaving();
+    super.close(code, data);
+  }
+}
+
+export class WsLink implements FeedLink {
+  readonly #socket: Socket;
+  readonly #ws: GatewaySocket;
+  readonly #owner: LinkOwner;
+  #open = true;
+
+  constructor(ws: GatewaySocket, socket: Socket, owner: LinkOwner) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#owner = owner;
+    ws.link = this;
+    ws.on("message", onMessage);
+    ws.on("close", onClose);
+    ws.on("error", onError);
+  }
+
+  get unread(): number {
+    return this.#socket.writableLength;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  write(frames: Buffer): void {
+    if (!this.#open) return;
+    try {
+      this.#socket.write(frames);
+    } catch {
+      this.#owner.onFailure();
+      this.terminate();
+    }
+  }
+
+  send(text: string): void {
+    this.write(textFrame(text));
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    return new Promise((resolve) => {
+      if (!this.#open || socket.destroyed) return resolve();
+      // Not full yet: the kernel takes the rest soon, and the others get their turn meanwhile.
+      if (!socket.writableNeedDrain) return void setImmediate(resolve);
+      const done = (): void => {
+        socket.off("drain", done).off("close", done);
+        resolve();
+      };
+      socket.on("drain", done).on("close", done);
+    });
+  }
+
+  /** Says goodbye after everything written; the peer gets a while to answer. */
+  close(code: number, reason: string): void {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.close(code, truncateBytes(reason, maxCloseReasonBytes));
+  }
+
+  /** Drops the socket at once. */
+  terminate(): void {
+    this.leaving();
+    this.#ws.terminate();
+  }
+
+  /** Whether the socket is gone altogether. */
+  get ended(): boolean {
+    return this.#ws.readyState === WebSocket.CLOSED;
+  }
+
+  leaving(): void {
+    this.#open = false;
+  }
+
+  text(text: string): void {
+    if (this.#open) this.#owner.onText(text);
+  }
+
+  binary(): void {
+    if (this.#open) this.#owner.onBinary();
+  }
+
+  end(code: number): void {
+    this.leaving();
+    this.#owner.onEnd(meantCloseCode(code));
+  }
+
+  failed(): void {
+    this.#owner.onFailure();
+  }
+}
+
+// Shared by all sockets; `ws` calls them with the socket as `this`.
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  const { link } = this as GatewaySocket;
+  if (isBinary) link?.binary();
+  else link?.text(String(data));
+}
+
+function onClose(this: WebSocket, code: number): void {
+  (this as GatewaySocket).link?.end(code);
+}
+
+/** Broken frames end here too (`ws` has closed with 1002, 1007 or 1009 already); the close event follows. */
+function onError(this: WebSocket): void {
+  (this as GatewaySocket).link?.failed();
+}

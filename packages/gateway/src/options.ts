@@ -1,0 +1,128 @@
+// What a gateway can be told, checked once at the door.
+import { UsageError } from "@trunkline/core/errors";
+import type { Broker, Clock, Logger } from "@trunkline/core/ports";
+import type { Contract } from "@trunkline/core/wire";
+import type { PublicKey, SecretKey } from "./auth/api-key.ts";
+import type { Principal } from "./auth/principal.ts";
+import type { Connection } from "./connection.ts";
+import type { MemoryBrokerOptions } from "./memory-broker.ts";
+
+/** What an authorizer decides on. */
+export interface SubscribeRequest {
+  readonly principal: Principal;
+  /** The channel inside the principal's account. */
+  readonly channel: string;
+  readonly connection: Connection;
+}
+
+/** PROTOCOL §9. */
+export interface GatewayLimits {
+  /** Longest array frame the gateway sends, in bytes. @defaultValue 65_536 */
+  readonly frameBytes?: number;
+  /** Longest frame it takes, in bytes; a longer one closes the link with 1009. @defaultValue 65_536 */
+  readonly incomingBytes?: number;
+  /** Channels per connection that its client asked for. @defaultValue 1000 */
+  readonly subscriptions?: number;
+  /** Messages per second and connection, sustained. @defaultValue 100 */
+  readonly messagesPerSecond?: number;
+  /** Messages at once. @defaultValue 1000 */
+  readonly messageBurst?: number;
+  /** Bytes a connection may leave unread before it is fed from history; at least 65,536. @defaultValue 1_048_576 */
+  readonly unreadBytes?: number;
+  /** Links that have not said hello. @defaultValue 1000 */
+  readonly greetings?: number;
+  /** Largest event, as JSON text in bytes. @defaultValue 262_144 */
+  readonly eventBytes?: number;
+  /** Largest body of an HTTP publish, in bytes. @defaultValue 1_048_576 */
+  readonly bodyBytes?: number;
+}
+
+export interface GatewayOptions {
+  /** Keys of servers: publish and listen inside their account. */
+  readonly secretKeys?: readonly SecretKey[];
+  /** Keys fit for pages: listen to one channel. */
+  readonly publicKeys?: readonly PublicKey[];
+  /** Lets anybody listen to `account.default`. @defaultValue false */
+  readonly anonymous?: boolean;
+  /**
+   * Whether a client may subscribe to a channel it asks for. A throw or rejection is a no.
+   * @defaultValue absent: clients get the channels that the gateway puts them on, and no others
+   */
+  readonly authorize?: (request: SubscribeRequest) => boolean | Promise<boolean>;
+  /** Where streams live. Closed by whoever made it. @defaultValue a `memoryBroker()` of its own, closed with the gateway */
+  readonly broker?: Broker;
+  /** How much the default broker keeps. */
+  readonly history?: MemoryBrokerOptions["history"];
+  /** Says which events are `volatile`. */
+  readonly contract?: Contract;
+  /** Origins besides the gateway's own whose pages may connect, such as `https://app.example.com`; "*" is any. */
+  readonly origins?: readonly string[];
+  /** Milliseconds between two pings to a connection; two unanswered end it. @defaultValue 25_000 */
+  readonly heartbeatMs?: number;
+  /** Milliseconds a link may take to say hello. @defaultValue 10_000 */
+  readonly greetTimeoutMs?: number;
+  readonly limits?: GatewayLimits;
+  /** Milliseconds that `close` gives connections to leave. @defaultValue 5000 */
+  readonly drainMs?: number;
+  /** @defaultValue silent */
+  readonly logger?: Logger;
+  /** @defaultValue the system's */
+  readonly clock?: Clock;
+}
+
+export const gatewayDefaults = {
+  heartbeatMs: 25_000,
+  greetTimeoutMs: 10_000,
+  drainMs: 5000,
+  limits: {
+    frameBytes: 65_536,
+    incomingBytes: 65_536,
+    subscriptions: 1000,
+    messagesPerSecond: 100,
+    messageBurst: 1000,
+    unreadBytes: 1_048_576,
+    greetings: 1000,
+    eventBytes: 262_144,
+    bodyBytes: 1_048_576,
+  },
+} as const;
+
+/** Smallest of each limit; 1 where nothing is said. Below 64 KiB of unread bytes a socket's own buffer never tells of its end. */
+const least: Readonly<Record<string, number>> = { unreadBytes: 65_536, frameBytes: 128, incomingBytes: 128 };
+
+export interface ResolvedOptions {
+  readonly heartbeatMs: number;
+  readonly greetTimeoutMs: number;
+  readonly drainMs: number;
+  readonly limits: Required<GatewayLimits>;
+  readonly origins: readonly string[];
+}
+
+/** @throws {UsageError} `usage.bad-option` naming each wrong option */
+export function resolveOptions(options: GatewayOptions): ResolvedOptions {
+  const problems: string[] = [];
+  const whole = (name: string, value: number, min: number): void => {
+    if (Number.isSafeInteger(value) && value >= min) return;
+    problems.push(`${name}: expected an integer ≥ ${min}, got ${value}`);
+  };
+  const { heartbeatMs, greetTimeoutMs, drainMs } = gatewayDefaults;
+  const times = {
+    heartbeatMs: options.heartbeatMs ?? heartbeatMs,
+    greetTimeoutMs: options.greetTimeoutMs ?? greetTimeoutMs,
+    drainMs: options.drainMs ?? drainMs,
+  };
+  whole("heartbeatMs", times.heartbeatMs, 1);
+  whole("greetTimeoutMs", times.greetTimeoutMs, 1);
+  whole("drainMs", times.drainMs, 0);
+  const limits: Record<keyof GatewayLimits, number> = { ...gatewayDefaults.limits };
+  for (const name of Object.keys(limits) as (keyof GatewayLimits)[]) {
+    limits[name] = options.limits?.[name] ?? limits[name];
+    whole(`limits.${name}`, limits[name], least[name] ?? 1);
+  }
+  for (const [index, origin] of (options.origins ?? []).entries()) {
+    if (origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(origin)) continue;
+    problems.push(`origins[${index}]: expected one such as "https://app.example.com", got ${JSON.stringify(origin)}`);
+  }
+  if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
+  return { ...times, limits, origins: options.origins ?? [] };
+}

@@ -1,0 +1,317 @@
+// Performs what a session decides: the one object per connection, between its link, the hub and gateway code.
+import { randomUUID } from "node:crypto";
+import { UsageError } from "@trunkline/core/errors";
+import type { Clock, Logger } from "@trunkline/core/ports";
+import { CloseCode, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
+import type { Admitted } from "./admission.ts";
+import type { Keyring } from "./auth/api-key.ts";
+import { type Principal, streamName } from "./auth/principal.ts";
+import type { Connection } from "./connection.ts";
+import { type Dialect, frameText, unreachable } from "./dialect.ts";
+import type { LinkOwner, WsLink } from "./doors/ws-link.ts";
+import type { Feed, Reader } from "./hub/feed.ts";
+import type { Hub } from "./hub/hub.ts";
+import { type GatewayStats, countRefused } from "./metrics.ts";
+import type { SubscribeRequest } from "./options.ts";
+import { type SessionConfig, type SessionEffect, type SessionInput, type SessionState, openSession, step } from "./session.ts";
+
+/** What all connections of a gateway share. */
+export interface SessionHost {
+  readonly config: SessionConfig;
+  readonly hub: Hub;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly stats: GatewayStats;
+  readonly logger: Logger;
+  readonly authorize: ((request: SubscribeRequest) => boolean | Promise<boolean>) | undefined;
+  spreadMs(): number;
+  /** Shows a connection to gateway code; a promise when that takes a while. */
+  announce(connection: Connection): Promise<unknown> | null;
+  /** A user's callback failed. */
+  callbackFailed(what: string, cause: unknown): void;
+  /** One more or less link that has not said hello. */
+  onGreeting(change: 1 | -1): void;
+  /** The session is over; its link may still be saying goodbye. `announced`: gateway code has seen it. */
+  onOver(driver: SessionDriver, announced: boolean, code: number): void;
+  /** The link is gone. */
+  onGone(driver: SessionDriver): void;
+}
+
+export class SessionDriver implements Connection, Reader, LinkOwner {
+  readonly id = randomUUID();
+  readonly dialect: Dialect;
+  /** Index in the gateway's list of connections. */
+  slot = -1;
+  readonly #host: SessionHost;
+  /** Sent with the upgrade; a secret key in `hello` is refused when there is one. */
+  readonly #origin: string | undefined;
+  #link: WsLink | null = null;
+  #principal: Principal | null;
+  #state: SessionState = { phase: "closed" };
+  #feeds: Map<string, Feed> | null = null;
+  #queue: SessionEffect[] | null = null;
+  #announced = false;
+  #greeted = false;
+  #code: number = CloseCode.abnormal;
+
+  constructor(host: SessionHost, admitted: Admitted, origin: string | undefined) {
+    this.#host = host;
+    this.#origin = origin;
+    this.dialect = admitted.dialect;
+    this.#principal = admitted.kind === "admitted" ? admitted.principal : null;
+  }
+
+  /** Begins, once the link is there. */
+  start(link: WsLink, admitted: Admitted): void {
+    this.#link = link;
+    const { clock, config } = this.#host;
+    this.#go(openSession(admitted, clock.now(), config));
+  }
+
+  get link(): WsLink {
+    if (this.#link === null) throw new Error("SessionDriver.link: expected a started session");
+    return this.#link;
+  }
+
+  get principal(): Principal {
+    if (this.#principal === null) throw new Error("SessionDriver.principal: expected an authenticated session");
+    return this.#principal;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.link.remoteAddress;
+  }
+
+  get channels(): readonly string[] {
+    return this.#state.phase === "closed" ? [] : [...this.#state.streams.on.keys()];
+  }
+
+  /** Whether the link still waits for a `hello`. */
+  get #greeting(): boolean {
+    return this.#state.phase === "greeting";
+  }
+
+  get over(): boolean {
+    return this.#state.phase === "closed";
+  }
+
+  /** Whether gateway code knows this connection. */
+  get announced(): boolean {
+    return this.#announced && !this.over;
+  }
+
+  /** Whether some of what was accepted for it is not on its way yet. */
+  get behind(): boolean {
+    for (const { stage } of this.#feeds?.values() ?? []) if (stage !== "live") return true;
+    return false;
+  }
+
+  subscribe(channel: string): void {
+    this.#input({ kind: "subscribe", channel: checked("subscribe", channel) });
+  }
+
+  unsubscribe(channel: string): void {
+    this.#input({ kind: "unsubscribe", channel: checked("unsubscribe", channel) });
+  }
+
+  close(code: number = CloseCode.normal, reason = ""): void {
+    const sendable = (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
+    if (!sendable) throw new UsageError("usage.bad-argument", `connection.close: expected 1000–1014 or 3000–4999, got ${code}`);
+    // What was accepted before goes out before.
+    this.#host.hub.flush();
+    this.#input({ kind: "close", code, reason });
+  }
+
+  drain(spreadMs: number): void {
+    this.#input({ kind: "drain", spreadMs });
+  }
+
+  /** Time has passed. Cheap when nothing is due. */
+  sweep(now: number): void {
+    if (this.#state.phase === "closed" || now < this.#state.dueAt) return;
+    this.#input({ kind: "sweep", now, spreadMs: this.#host.spreadMs() });
+  }
+
+  onText(text: string): void {
+    this.#input({ kind: "text", text, now: this.#host.clock.now() });
+  }
+
+  onBinary(): void {
+    this.#input({ kind: "binary" });
+  }
+
+  onEnd(code: number): void {
+    if (!this.over) this.#code = code;
+    this.#input({ kind: "gone" });
+    this.#host.onGone(this);
+  }
+
+  onFailure(): void {
+    this.#host.stats.errors += 1;
+  }
+
+  tell(verdict: Verdict): void {
+    this.#send({ type: "verdict", streams: [verdict] });
+  }
+
+  resync(): void {
+    this.#input({ kind: "close", code: CloseCode.resync, reason: "events had to be left out; fetch the current state and come back" });
+  }
+
+  fail(cause: unknown): void {
+    this.#host.logger.warn("a stream can't be read; the connection is closed", { connection: this.id, cause });
+    this.#input({ kind: "close", code: CloseCode.tryAgainLater, reason: "the stream can't be read now; come back shortly" });
+  }
+
+  #input(input: SessionInput): void {
+    this.#go(step(this.#state, input, this.#host.config));
+  }
+
+  /** Effects that effects lead to wait for their turn, so that the link sees one order. */
+  #go([state, effects]: ReturnType<typeof step>): void {
+    const greeting = this.#greeting;
+    this.#state = state;
+    if (this.#greeting !== greeting) this.#host.onGreeting(greeting ? -1 : 1);
+    if (effects.length === 0) return;
+    if (this.#queue !== null) {
+      this.#queue.push(...effects);
+      return;
+    }
+    this.#queue = [...effects];
+    // Grows while it is walked.
+    for (const effect of this.#queue) this.#perform(effect);
+    this.#queue = null;
+  }
+
+  #perform(effect: SessionEffect): void {
+    switch (effect.kind) {
+      case "send":
+        return this.#send(effect.frame);
+      case "authenticate":
+        return this.#authenticate(effect.token);
+      case "announce":
+        return this.#announce();
+      case "authorize":
+        return void this.#authorize(effect.channel);
+      case "prepare":
+        return void this.#prepare(effect.streams);
+      case "start":
+        return this.#startFeeds();
+      case "join":
+        return void this.#join(effect);
+      case "leave":
+        return this.#leave(effect.channel);
+      case "refused":
+        countRefused(this.#host.stats, effect.code);
+        return this.#host.logger.info("refused", { connection: this.id, code: effect.code });
+      case "close":
+        this.#code = effect.code;
+        return this.link.close(effect.code, effect.reason);
+      case "end":
+        return this.#end();
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #send(frame: Parameters<typeof frameText>[1]): void {
+    const text = frameText(this.dialect, frame);
+    if (text !== null) this.link.send(text);
+  }
+
+  #authenticate(token: string | undefined): void {
+    const authenticated = this.#host.keyring.authenticate(token, { origin: this.#origin });
+    if (authenticated.ok) {
+      this.#principal = authenticated.principal;
+      this.#input({ kind: "authenticated", principal: authenticated.principal });
+    } else {
+      this.#input({ kind: "rejected", status: authenticated.status, error: authenticated.error });
+    }
+  }
+
+  #announce(): void {
+    this.#announced = true;
+    const { account, kind } = this.principal;
+    const { id: connection, dialect, remoteAddress } = this;
+    this.#host.logger.info("connection let in", { connection, dialect, account, kind, remoteAddress });
+    const pending = this.#host.announce(this);
+    if (pending === null) this.#input({ kind: "announced" });
+    else void pending.then(() => this.#input({ kind: "announced" }));
+  }
+
+  async #authorize(channel: string): Promise<void> {
+    let allowed = false;
+    try {
+      allowed = (await this.#host.authorize?.({ principal: this.principal, channel, connection: this })) === true;
+    } catch (cause) {
+      this.#host.callbackFailed("authorize", cause);
+    }
+    this.#input({ kind: "authorized", channel, allowed });
+  }
+
+  #addFeed({ channel, position }: StreamRequest): Feed {
+    const { account } = this.principal;
+    // The plain dialect has no positions: it is always from now on.
+    const feed = this.#host.hub.join(this, streamName(account, channel), channel, position ?? null);
+    this.#feeds ??= new Map();
+    const before = this.#feeds.get(channel);
+    this.#feeds.set(channel, feed);
+    // After the new one has joined, so that the last listener of a stream can ask again without leaving it.
+    if (before !== undefined) this.#host.hub.leave(before);
+    return feed;
+  }
+
+  async #prepare(streams: readonly StreamRequest[]): Promise<void> {
+    const { hub, clock } = this.#host;
+    const feeds = streams.map((stream) => this.#addFeed(stream));
+    try {
+      await Promise.all(feeds.map((feed) => hub.prepare(feed)));
+    } catch (cause) {
+      return this.fail(cause);
+    }
+    if (this.over) return;
+    const verdicts = feeds.filter(({ stage }) => stage === "opening").map((feed) => hub.begin(feed));
+    this.#input({ kind: "prepared", verdicts, connection: this.id, spreadMs: this.#host.spreadMs(), now: clock.now() });
+  }
+
+  #startFeeds(): void {
+    this.#greeted = true;
+    this.#host.stats.connections[this.dialect] += 1;
+    for (const feed of this.#feeds?.values() ?? []) this.#host.hub.run(feed);
+  }
+
+  async #join(stream: StreamRequest): Promise<void> {
+    const { hub } = this.#host;
+    const feed = this.#addFeed(stream);
+    try {
+      await hub.prepare(feed);
+    } catch (cause) {
+      // A channel that was left meanwhile is nobody's trouble.
+      return feed.stage === "closed" ? undefined : this.fail(cause);
+    }
+    if (feed.stage !== "opening") return;
+    this.tell(hub.begin(feed));
+    hub.run(feed);
+  }
+
+  #leave(channel: string): void {
+    const feed = this.#feeds?.get(channel);
+    if (feed === undefined) return;
+    this.#feeds?.delete(channel);
+    this.#host.hub.leave(feed);
+  }
+
+  #end(): void {
+    for (const feed of this.#feeds?.values() ?? []) this.#host.hub.leave(feed);
+    this.#feeds = null;
+    if (this.#greeted) this.#host.stats.connections[this.dialect] -= 1;
+    this.#host.logger.info("connection over", { connection: this.id, code: this.#code });
+    this.#host.onOver(this, this.#announced, this.#code);
+  }
+}
+
+function checked(method: string, channel: string): string {
+  const problem = channelProblem(channel);
+  if (problem === null) return channel;
+  throw new UsageError("usage.bad-argument", `connection.${method}: channel: ${problem}`);
+}

@@ -1,0 +1,107 @@
+// Which streams a connection is on, which it asks for, and what it is answered. Pure.
+import { type Position, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
+
+export interface Streams {
+  /** Channels the connection is on. */
+  readonly on: ReadonlyMap<string, true>;
+  /** Channels whose authorizer has not answered, with the position to start from; null when there are none. */
+  readonly waiting: ReadonlyMap<string, Position | undefined> | null;
+  /** Positions that `hello` named and no stream has taken up (PROTOCOL §5.4); null when there are none. */
+  readonly offered: ReadonlyMap<string, Position> | null;
+}
+
+export const noStreams: Streams = { on: new Map(), waiting: null, offered: null };
+
+export type StreamAnswer =
+  | { readonly kind: "authorize"; readonly channel: string }
+  | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
+  | { readonly kind: "leave"; readonly channel: string }
+  | { readonly kind: "verdict"; readonly verdict: Verdict };
+
+type Answered = readonly [next: Streams, answers: readonly StreamAnswer[]];
+
+/** PROTOCOL §5.3, §5.6: one answer per asked stream, now or when its authorizer has decided. */
+export function answerSubscribe(
+  streams: Streams,
+  asked: readonly StreamRequest[],
+  { canSubscribe, subscriptions }: { readonly canSubscribe: boolean; readonly subscriptions: number },
+): Answered {
+  const waiting = new Map(streams.waiting);
+  const answers = asked.map<StreamAnswer | null>(({ channel, position }) => {
+    if (streams.on.has(channel)) return { kind: "join", channel, position };
+    const problem = channelProblem(channel);
+    if (problem !== null) return refused(channel, "gateway.bad-request", `channel: ${problem}`);
+    if (!canSubscribe) return forbidden(channel);
+    const pending = waiting.has(channel);
+    if (!pending && streams.on.size + waiting.size >= subscriptions) {
+      return refused(channel, "gateway.limit", `expected at most ${subscriptions} subscriptions, got one more; unsubscribe first`);
+    }
+    waiting.set(channel, position);
+    // The answer that is on its way serves both.
+    return pending ? null : { kind: "authorize", channel };
+  });
+  const next = waiting.size === 0 ? streams : { ...streams, waiting };
+  return [next, answers.filter((answer) => answer !== null)];
+}
+
+/** The authorizer's answer. Nothing when the client has left meanwhile. */
+export function authorized(streams: Streams, channel: string, allowed: boolean): Answered {
+  if (streams.waiting?.has(channel) !== true) return [streams, []];
+  const position = streams.waiting.get(channel);
+  const next = without(streams, channel);
+  if (!allowed) return [next, [forbidden(channel)]];
+  return [{ ...next, on: new Map(next.on).set(channel, true) }, [{ kind: "join", channel, position }]];
+}
+
+/** The client leaves channels; silent where it is not subscribed. */
+export function leave(streams: Streams, channels: readonly string[]): Answered {
+  const on = new Map(streams.on);
+  let next = streams;
+  const answers: StreamAnswer[] = [];
+  for (const channel of channels) {
+    next = without(next, channel);
+    if (on.delete(channel)) answers.push({ kind: "leave", channel });
+  }
+  return [answers.length === 0 ? next : { ...next, on }, answers];
+}
+
+/** Gateway code puts the connection on a channel; from the position that `hello` named for it, if it did. */
+export function putOn(streams: Streams, channel: string): Answered {
+  if (streams.on.has(channel)) return [streams, []];
+  const position = streams.waiting?.get(channel) ?? streams.offered?.get(channel);
+  const next = without(streams, channel);
+  return [{ ...next, on: new Map(next.on).set(channel, true) }, [{ kind: "join", channel, position }]];
+}
+
+/** Gateway code takes the connection off a channel: the client is told `ended`. */
+export function takeOff(streams: Streams, channel: string): Answered {
+  const next = without(streams, channel);
+  if (!next.on.has(channel)) return [next, next === streams ? [] : [forbidden(channel)]];
+  const on = new Map(next.on);
+  on.delete(channel);
+  return [{ ...next, on }, [{ kind: "leave", channel }, { kind: "verdict", verdict: { channel, verdict: "ended" } }]];
+}
+
+/** `streams` once these channels have been given their verdicts: their offered positions are taken up. */
+export function taken(streams: Streams, channels: Iterable<string>): Streams {
+  if (streams.offered === null) return streams;
+  const offered = new Map(streams.offered);
+  for (const channel of channels) offered.delete(channel);
+  return { ...streams, offered: offered.size === 0 ? null : offered };
+}
+
+function without(streams: Streams, channel: string): Streams {
+  if (streams.waiting?.has(channel) !== true) return streams;
+  const waiting = new Map(streams.waiting);
+  waiting.delete(channel);
+  return { ...streams, waiting: waiting.size === 0 ? null : waiting };
+}
+
+function refused(channel: string, code: string, message: string): StreamAnswer {
+  return { kind: "verdict", verdict: { channel, verdict: "refused", error: { code, message } } };
+}
+
+/** The same words whether the channel is forbidden, unknown or nobody was asked: the answer must not tell them apart. */
+function forbidden(channel: string): StreamAnswer {
+  return refused(channel, "gateway.forbidden", "this connection may not listen to this channel");
+}
