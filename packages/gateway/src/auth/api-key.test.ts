@@ -89,6 +89,13 @@ describe("keyring: the account of a public key", () => {
     });
   });
 
+  it("the account.<id> in its channel, even beside the keys of one other account", () => {
+    const secretKeys = [{ key: "s", account: "default" }];
+    expect(accountOf({ secretKeys, publicKeys: [{ key: "pk", channel: "account.acme" }] })).toMatchObject({
+      principal: { account: "acme", channel: "account.acme" },
+    });
+  });
+
   it("else the only account of the secret keys", () => {
     const secretKeys = [
       { key: "s1", account: "a" },

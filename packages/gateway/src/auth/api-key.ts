@@ -127,11 +127,12 @@ function refusal(status: 401 | 403, code: string, message: string): Authenticate
 
 /** The account meant by a public key that names none, or null when that can't be known. */
 function accountOfPublicKey(channel: string, secretAccounts: ReadonlySet<string>): string | null {
-  const [only] = secretAccounts;
-  if (secretAccounts.size === 1 && only !== undefined) return only;
+  // An account's own channel says whose it is, whoever else has keys.
   const prefix = accountChannel("");
   const id = channel.startsWith(prefix) ? channel.slice(prefix.length) : "";
-  return accountProblem(id) === null ? id : null;
+  if (accountProblem(id) === null) return id;
+  const [only] = secretAccounts;
+  return secretAccounts.size === 1 && only !== undefined ? only : null;
 }
 
 function keyProblem(key: unknown): string | null {
