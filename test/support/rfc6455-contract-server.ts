@@ -9,7 +9,10 @@ import { Mailbox } from "./rfc6455-mailbox.ts";
 
 function contractPeer(socket: WebSocket): ContractPeer {
   const messages = new Mailbox<string | Uint8Array>();
-  socket.on("message", (data, isBinary) => messages.put(isBinary ? new Uint8Array(data as Buffer) : data.toString()));
+  socket.on("message", (data, isBinary) => {
+    const buffer = data as Buffer;
+    messages.put(isBinary ? new Uint8Array(buffer) : buffer.toString());
+  });
   socket.on("error", () => {}); // a dropped connection is part of the contract
   return {
     next: () => messages.take(),

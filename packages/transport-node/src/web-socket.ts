@@ -3,7 +3,7 @@ import type { ConnectionOptions } from "node:tls";
 import { LinkError, PeerError } from "@trunkline/core/errors";
 import type { Link, LinkRequest, Transport } from "@trunkline/core/ports";
 import { CloseCode, browserCloseCode, maxCloseReasonBytes, truncateBytes, version } from "@trunkline/core/wire";
-import { type ClientOptions, type RawData, WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { HeldListener } from "./held-listener.ts";
 import { redactUrl } from "./redact-url.ts";
 
@@ -71,7 +71,11 @@ class NodeLink implements Link {
       listener.open(socket.protocol);
       if (listener.paused) socket.pause();
     });
-    socket.on("message", (data, isBinary) => listener.message(isBinary ? bytes(data) : data.toString()));
+    socket.on("message", (data, isBinary) => {
+      // `binaryType` is left at "nodebuffer", so it is one Buffer.
+      const buffer = data as Buffer;
+      listener.message(isBinary ? bytes(buffer) : buffer.toString());
+    });
     socket.on("pong", (data) => this.#onPong(data));
     socket.on("unexpected-response", (_request, response) => {
       this.#failure = refusal(response, url);
@@ -138,8 +142,8 @@ class NodeLink implements Link {
   }
 }
 
-function bytes(data: RawData): Uint8Array {
-  const buffer = data as Buffer; // `binaryType` is left at "nodebuffer"
+/** The same bytes without Buffer's own `slice`, `toString` and `toJSON`. */
+function bytes(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 

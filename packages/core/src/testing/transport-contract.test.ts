@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MemoryPeer, memoryTransport } from "./memory-link.ts";
+import { type MemoryPeer, memoryTransport } from "./memory-link.ts";
 import { type ContractPeer, type ContractServer, transportContract } from "./transport-contract.ts";
 
 /** Values that are put in and taken out in order, waiting for those not there yet. */
