@@ -55,8 +55,15 @@ const scriptTag = {
   },
 };
 
+/** The playground's page, and the client alone for its pages without a bundler: each in one file. */
+const playgroundPages = ["app", "trunkline"].map((name) => ({
+  input: `${root}playground/build/page/${name}.js`,
+  plugins: [nodeResolve({ browser: true })],
+  output: { file: `${root}playground/dist/page/${name}.js`, format: "es" },
+}));
+
 const packages = readdirSync(`${root}packages`)
   .map((name) => `${root}packages/${name}`)
   .filter((directory) => existsSync(`${directory}/package.json`));
 
-export default [...packages.map(bundlePackage), scriptTag];
+export default [...packages.map(bundlePackage), scriptTag, ...playgroundPages];

@@ -80,4 +80,4 @@ const panel = createConnectionPanel();
 panel.show(client.health());
 setInterval(() => panel.show(client.health()), 250);
 void load();
-client.connect();
+void client.connect();

@@ -29,6 +29,8 @@ export async function startPlayground(
     secretKeys: [{ key: settings.secretKey, account }],
     publicKeys: [{ key: settings.publicKey, channel, account }],
     contract,
+    // Who holds the secret key may listen to any channel of the demo's account.
+    authorize: ({ principal }) => principal.kind === "secret",
   });
   const posts = createPostsApi({
     store,
@@ -37,10 +39,11 @@ export async function startPlayground(
   });
   const pages = createStaticFiles();
   const server = createServer((request, response) => {
-    if (gateway.handle(request, response) || posts(request, response)) return;
+    if (posts(request, response)) return;
     if (request.url === "/settings.json") sendJson(response, 200, { publicKey: settings.publicKey });
     else if (!pages(request, response)) sendError(response, 404, "not-found", "there is nothing at this address");
   });
+  // From here on the gateway's own paths are answered by the gateway.
   gateway.attach(server);
 
   try {

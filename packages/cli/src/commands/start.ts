@@ -36,7 +36,7 @@ export const start = defineCommand({
       value: "KEY:CHANNEL[@ACCOUNT]",
       help: "key for browsers: listens to one channel",
     },
-    anonymous: { type: "boolean", help: "let anyone listen without a key" },
+    anonymous: { type: "boolean", help: "let anyone listen to account.default without a key" },
     origin: {
       type: "string",
       multiple: true,
@@ -70,11 +70,11 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   const logger = createLineLogger({
     level: logLevel,
     format: io.stderrIsTerminal ? "human" : "json",
-    write: output.note,
+    write: (line) => output.note(line),
     wallTime: Date.now,
   });
   // Keys are checked here, before anything listens.
-  const gateway = createGateway({ ...options, logger });
+  const gateway = createGateway({ ...options, logger, authorize: ({ principal }) => principal.kind === "secret" });
   const told = untilTold(io);
   let address: { readonly port: number };
   try {

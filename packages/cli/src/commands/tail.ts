@@ -67,7 +67,7 @@ interface Listening {
 
 /** Until a signal or the end of stdout's reader (ok), or a refusal (failed). */
 async function listen({ url, apiKey, wanted, channel }: Listening, io: Io, output: Output): Promise<ExitCode> {
-  const logger = createLineLogger({ level: "info", format: "human", write: output.note, wallTime: Date.now });
+  const logger = createLineLogger({ level: "info", format: "human", write: (line) => output.note(line), wallTime: Date.now });
   const client = createClient({ url, logger, autoConnect: false, ...(apiKey === undefined ? {} : { apiKey }) });
   const ended = new Promise<ExitCode>((resolve) => {
     client.on("status", (status) => {

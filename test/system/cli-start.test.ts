@@ -1,0 +1,153 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { endCommands, type Running, trunkline } from "../support/command.ts";
+
+const key = "hunter2-secret";
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "trunkline-start-"));
+});
+afterAll(async () => rm(folder, { recursive: true }));
+afterEach(endCommands);
+
+async function urlOf(gateway: Running): Promise<string> {
+  return (await gateway.until(/listens on (http\S+)/))[1] ?? "";
+}
+
+it("A-18 D-21 starts a gateway on the asked address, says where and what to try, and never the key", async () => {
+  const gateway = trunkline(["start", "--host", "127.0.0.1", "--port", "0", "--api-key", `${key}:acme`]);
+  const url = await urlOf(gateway);
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(gateway.stdout).toContain(`curl ${url}/api/v1/publish`);
+  expect(await fetch(`${url}/healthz`)).toMatchObject({ status: 200 });
+  gateway.kill("SIGTERM");
+  expect(await gateway.exited).toBe(0);
+  expect(gateway.stdout + gateway.stderr).not.toContain("hunter2");
+});
+
+it.each(["SIGTERM", "SIGINT"] as const)("drains its connections and exits 0 on %s", async (signal) => {
+  const gateway = trunkline(["start", "--port", "0"], { TRUNKLINE_API_KEY: key });
+  const tail = trunkline(["tail", "--url", await urlOf(gateway)], { TRUNKLINE_API_KEY: key });
+  await tail.until(/status=connected/, "stderr");
+  gateway.kill(signal);
+  expect(await gateway.exited).toBe(0);
+  tail.kill("SIGINT");
+  expect(await tail.exited).toBe(0);
+});
+
+it("takes an interrupt that npm passes on a second time for one", async () => {
+  const gateway = trunkline(["start", "--port", "0", "--anonymous"]);
+  await urlOf(gateway);
+  gateway.kill("SIGINT");
+  gateway.kill("SIGINT");
+  expect(await gateway.exited).toBe(0);
+});
+
+it("refuses to start where nobody could connect, naming both ways out", async () => {
+  const gateway = trunkline(["start"]);
+  expect(await gateway.exited).toBe(2);
+  expect(gateway.stderr).toMatch(/--api-key.*--anonymous/);
+  expect(gateway.stdout).toBe("");
+});
+
+it("says what to do when the port is taken", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  const { port } = taken.address() as AddressInfo;
+  try {
+    const gateway = trunkline(["start", "--anonymous", "--port", String(port)]);
+    expect(await gateway.exited).toBe(1);
+    expect(gateway.stderr).toMatch(new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use.*--port`));
+  } finally {
+    await new Promise((resolve) => taken.close(resolve));
+  }
+});
+
+it.each([
+  [["start", "--prot", "1"], "unknown flag --prot; did you mean --port?"],
+  [["start", "--port", "many", "--anonymous"], '--port: expected an integer from 0 to 65535, got "many"'],
+  [["start", "--anonymous", "--redis", "redis://localhost"], "--redis: Redis is not in this version"],
+  [["start", "--anonymous", "extra"], "expected flags only"],
+  [["start", "--api-key", "hunter2 with spaces"], "key: expected visible ASCII characters"],
+  [["start", "--anonymous", "--origin", "not-an-origin"], "origins[0]: expected one such as"],
+  [["strat"], "unknown command strat; did you mean start?"],
+  [[], "Usage: trunkline COMMAND"],
+])("exits 2 on %j and says why", async (args, message) => {
+  const wrong = trunkline(args);
+  expect(await wrong.exited).toBe(2);
+  expect(wrong.stderr).toContain(message);
+  expect(wrong.stderr).not.toContain("hunter2");
+});
+
+it("D-25 reads a config file, and flags override it", async () => {
+  const config = join(folder, "trunkline.config.json");
+  await writeFile(config, JSON.stringify({ port: 1, apiKeys: [`${key}:acme`], logLevel: "debug" }));
+  const gateway = trunkline(["start", "--config", config, "--port", "0", "--log-level", "silent"]);
+  const url = await urlOf(gateway);
+  const published = trunkline(["publish", "greeting", "--url", url], { TRUNKLINE_API_KEY: key });
+  expect(await published.exited).toBe(0);
+  expect(JSON.parse(published.stdout)).toMatchObject({ stream: "account.acme", offset: 1 });
+  gateway.kill("SIGTERM");
+  expect(await gateway.exited).toBe(0);
+  expect(gateway.stderr).toBe("");
+});
+
+it("takes a module as config, whose contract says what is volatile", async () => {
+  const config = join(folder, "trunkline.config.mjs");
+  await writeFile(
+    config,
+    `export default { port: 0, apiKeys: ["${key}"], contract: { events: { moved: { delivery: "volatile" } } } };`,
+  );
+  const gateway = trunkline(["start", "--config", config]);
+  const published = trunkline(["publish", "moved", "--url", await urlOf(gateway)], { TRUNKLINE_API_KEY: key });
+  expect(await published.exited).toBe(0);
+  expect(JSON.parse(published.stdout)).toMatchObject({ offset: 0 });
+  gateway.kill("SIGTERM");
+  expect(await gateway.exited).toBe(0);
+});
+
+it.each([
+  ["broken.json", "{\n  port: 1\n}", /broken\.json:2:3: broken JSON: expected JSON, got "p"/],
+  ["unknown.json", '{"prot":1}', /unknown\.json: unknown key "prot"; did you mean "port"\?/],
+  ["type.json", '{"apiKeys":"hunter2"}', /type\.json: apiKeys: expected an array of non-empty strings, got a string/],
+])("exits 2 on the config file %s, naming file and key", async (name, content, message) => {
+  await writeFile(join(folder, name), content);
+  const gateway = trunkline(["start", "--config", join(folder, name)]);
+  expect(await gateway.exited).toBe(2);
+  expect(gateway.stderr).toMatch(message);
+  expect(gateway.stderr).not.toContain("hunter2");
+});
+
+it("logs JSON lines where no person is watching, at the asked level, without the key", async () => {
+  const gateway = trunkline(["start", "--port", "0", "--api-key", key, "--log-level", "debug"]);
+  const url = await urlOf(gateway);
+  await fetch(`${url}/api/v1/publish`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}` },
+    body: '{"event":"a"}',
+  });
+  gateway.kill("SIGTERM");
+  expect(await gateway.exited).toBe(0);
+  const lines = gateway.stderr.trim().split("\n");
+  for (const line of lines)
+    expect(JSON.parse(line)).toMatchObject({
+      time: expect.any(String),
+      level: expect.any(String),
+      message: expect.any(String),
+    });
+  expect(gateway.stdout + gateway.stderr).not.toContain("hunter2");
+});
+
+it("shows its version and help worth reading, and exits 0", async () => {
+  const [version, help, startHelp] = [trunkline(["--version"]), trunkline(["--help"]), trunkline(["start", "--help"])];
+  expect(await Promise.all([version.exited, help.exited, startHelp.exited])).toEqual([0, 0, 0]);
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  for (const word of ["start", "publish", "tail", "Examples:"]) expect(help.stdout).toContain(word);
+  for (const word of ["--api-key KEY[:ACCOUNT]", "--public-key", "--anonymous", "--origin", "--config", "Examples:"]) {
+    expect(startHelp.stdout).toContain(word);
+  }
+});
