@@ -33,7 +33,7 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
 }
 async function listening(...args: readonly string[]): Promise<Running> {
   const tail = run(["tail", ...args]);
-  await tail.until(/status=connected/, "stderr");
+  await tail.until(/listening/, "stderr");
   return tail;
 }
 function jsonLines(text: string): readonly unknown[] {
@@ -117,8 +117,8 @@ it("ends quietly when the reader of its output has enough", async () => {
 });
 
 it.each([
-  [["publish", "a"], /401.*check --api-key or TRUNKLINE_API_KEY/],
-  [["tail"], /does not know/],
+  [["publish", "a"], /401.*Check --api-key or TRUNKLINE_API_KEY/],
+  [["tail"], /does not know[^]*check --api-key/],
 ])("explains a wrong key to %j and exits 1, without repeating it", async (args, message) => {
   const refused = run(args, { TRUNKLINE_API_KEY: "hunter2-wrong" });
   expect(await refused.exited).toBe(1);
@@ -145,11 +145,11 @@ it("explains an id that was used for another event, and an event that is too lar
   expect(await again.exited).toBe(0);
   const conflict = run(["publish", "a", "2", "--id", "same"]);
   expect(await conflict.exited).toBe(1);
-  expect(conflict.stderr).toMatch(/409.*new/);
+  expect(conflict.stderr).toMatch(/409.*another --id/);
   const large = run(["publish", "a", "-"]);
   large.end(`"${"x".repeat(300_000)}"\n1\n`);
   expect(await large.exited).toBe(1);
-  expect(large.stderr).toMatch(/line 1: 413.*too large/);
+  expect(large.stderr).toMatch(/line 1: 413.*at most/);
   expect(jsonLines(large.stdout)).toHaveLength(1);
 });
 

@@ -32,7 +32,7 @@ it("A-18 D-21 starts a gateway on the asked address, says where and what to try,
 it.each(["SIGTERM", "SIGINT"] as const)("drains its connections and exits 0 on %s", async (signal) => {
   const gateway = trunkline(["start", "--port", "0"], { TRUNKLINE_API_KEY: key });
   const tail = trunkline(["tail", "--url", await urlOf(gateway)], { TRUNKLINE_API_KEY: key });
-  await tail.until(/status=connected/, "stderr");
+  await tail.until(/listening/, "stderr");
   gateway.kill(signal);
   expect(await gateway.exited).toBe(0);
   tail.kill("SIGINT");

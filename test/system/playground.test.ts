@@ -33,7 +33,7 @@ it("tells every change of a post to whoever listens, in order and with growing v
   const app = playground();
   const url = await urlOf(app);
   const tail = trunkline(["tail", "--url", url], { TRUNKLINE_API_KEY: "demo-public" });
-  await tail.until(/status=connected/, "stderr");
+  await tail.until(/listening/, "stderr");
   const created = await write(url, "POST", "/posts", { title: "Hello" });
   expect(created.status).toBe(201);
   const answer = (await created.json()) as { readonly post: { readonly id: number }; readonly published: boolean };
@@ -108,7 +108,7 @@ it.each(["SIGTERM", "SIGINT"] as const)(
   async (signal) => {
     const app = playground();
     const tail = trunkline(["tail", "--url", await urlOf(app)], { TRUNKLINE_API_KEY: "demo-secret" });
-    await tail.until(/status=connected/, "stderr");
+    await tail.until(/listening/, "stderr");
     app.kill(signal);
     app.kill(signal);
     expect(await app.exited).toBe(0);

@@ -56,13 +56,13 @@ export function explainStatus(status: number, body: unknown): string {
 
 const redirectHint = ". The address redirects; give the final one with --url";
 const hints: Readonly<Record<number, string>> = {
-  401: ". The gateway does not know this key; check --api-key or TRUNKLINE_API_KEY",
-  403: ". This key may not publish there; publishing needs a secret key and a channel of its own account",
+  401: ". Check --api-key or TRUNKLINE_API_KEY",
+  403: ". Publishing takes a secret key, and stays inside its account",
   404: ". Nothing takes publishes at that address; check --url",
-  409: ". This id was used for another event; choose a new one, or drop --id",
-  413: ". The event is too large for the gateway; send less data",
-  429: ". Too many requests; wait a moment and try again",
-  503: ". The gateway is draining or has lost its broker; nothing was stored: try again in a few seconds",
+  409: ". Give another --id, or none",
+  413: ". Send less data",
+  429: ". Wait a moment and try again",
+  503: ". Try again in a few seconds",
 };
 
 function parsedOrNull(text: string): unknown {

@@ -86,7 +86,8 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   }
   output.print(welcome(`http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, settings));
   await told;
-  logger.info("draining: connections are asked to leave");
+  if (io.stderrIsTerminal)
+    output.note("Connections are asked to leave; Ctrl-C again in a second or later quits at once.");
   await gateway.close();
   logger.info("stopped");
   return ExitCode.ok;

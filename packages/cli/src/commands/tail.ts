@@ -67,16 +67,31 @@ interface Listening {
 
 /** Until a signal or the end of stdout's reader (ok), or a refusal (failed). */
 async function listen({ url, apiKey, wanted, channel }: Listening, io: Io, output: Output): Promise<ExitCode> {
-  const logger = createLineLogger({ level: "info", format: "human", write: (line) => output.note(line), wallTime: Date.now });
+  const logger = createLineLogger({
+    level: "info",
+    format: "human",
+    write: (line) => output.note(line),
+    wallTime: Date.now,
+  });
   const client = createClient({ url, logger, autoConnect: false, ...(apiKey === undefined ? {} : { apiKey }) });
   const ended = new Promise<ExitCode>((resolve) => {
     client.on("status", (status) => {
       if (status === "disconnected") resolve(ExitCode.failed);
+      // Connected is not yet listening: a channel may still be asked for.
+      if (status === "connected")
+        client.ready().then(
+          () => logger.info("listening", { url }),
+          () => {},
+        );
     });
     output.onClosed(() => resolve(ExitCode.ok));
     io.onSignal(() => resolve(ExitCode.ok));
     if (channel === undefined) return;
-    client.subscribe(channel).catch(() => resolve(ExitCode.failed));
+    client.subscribe(channel).catch((error: Error) => {
+      // With the whole client gone, its own error says why.
+      if (client.status === "connected") logger.error(error.message);
+      resolve(ExitCode.failed);
+    });
   });
   client.on("resumed", ({ channel: stream, count }) => logger.info("caught up", { stream, count }));
   client.on("gap", ({ channel: stream, from, to, reason }) =>
@@ -89,6 +104,9 @@ async function listen({ url, apiKey, wanted, channel }: Listening, io: Io, outpu
   // Failing to connect is told by `status`; a lost link is no failure here.
   client.connect().catch(() => {});
   const code = await ended;
+  const refusal = client.health().lastError?.code;
+  if (code === ExitCode.failed && refusal === "gateway.unauthorized")
+    output.note("check --api-key or TRUNKLINE_API_KEY");
   await client.close();
   return code;
 }
