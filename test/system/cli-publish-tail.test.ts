@@ -165,6 +165,10 @@ it("says where it tried when nothing answers", async () => {
   lines.end("1\n2\n");
   expect(await lines.exited).toBe(1);
   expect(lines.stderr).toMatch(/lines 1–2: can't reach.*not published/);
+  const tail = run(["tail", "--url", `http://127.0.0.1:${port}`]);
+  await tail.until(new RegExp(`still trying.*${port}`), "stderr");
+  tail.kill("SIGINT");
+  expect(await tail.exited).toBe(0);
 });
 
 it.each([
@@ -185,6 +189,15 @@ it.each([
   expect(wrong.stderr).toContain(message);
   expect(wrong.stdout).toBe("");
   expect(wrong.stderr).not.toContain("hunter2");
+});
+
+it("listens without a key where anyone may", async () => {
+  const open = trunkline(["start", "--anonymous", "--port", "0", "--api-key", key]);
+  const place = { TRUNKLINE_URL: (await open.until(/listens on (http\S+)/))[1] ?? "" };
+  const tail = trunkline(["tail"], place);
+  await tail.until(/listening/, "stderr");
+  expect(await trunkline(["publish", "news"], { ...place, TRUNKLINE_API_KEY: key }).exited).toBe(0);
+  await tail.until(/"event":"news"/);
 });
 
 it("asks for a key when none is given", async () => {

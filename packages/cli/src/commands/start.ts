@@ -123,12 +123,12 @@ function explainListen(error: unknown, host: string, port: number): string {
   const causeCode = (cause as { readonly code?: unknown } | undefined)?.code;
   switch (causeCode ?? code) {
     case "EADDRINUSE":
-      return `port ${port} on ${host} is in use: end what listens there, or choose another with --port (0: any free one)`;
+      return `port ${port} on ${host} is in use: end what listens there, or choose another with --port or PORT (0: any free one)`;
     case "EACCES":
-      return `no permission to listen on port ${port}: choose one above 1023 with --port`;
+      return `no permission to listen on port ${port}: choose one above 1023 with --port or PORT`;
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return `${host} is no address of this machine: choose another with --host`;
+      return `${host} is no address of this machine: choose another with --host or HOST`;
     default:
       return `can't listen on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}`;
   }

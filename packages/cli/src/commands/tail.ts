@@ -65,6 +65,9 @@ interface Listening {
   readonly channel: string | undefined;
 }
 
+/** How long nothing is said about a gateway that does not answer, in milliseconds. */
+const patienceMs = 2000;
+
 /** Until a signal or the end of stdout's reader (ok), or a refusal (failed). */
 async function listen({ url, apiKey, wanted, channel }: Listening, io: Io, output: Output): Promise<ExitCode> {
   const logger = createLineLogger({
@@ -101,8 +104,11 @@ async function listen({ url, apiKey, wanted, channel }: Listening, io: Io, outpu
     if (!wanted(event) || (channel !== undefined && stream !== channel)) return;
     output.print(JSON.stringify({ event, data, stream, offset, id, time }));
   });
-  // Failing to connect is told by `status`; a lost link is no failure here.
+  // A refusal ends it by `status`; no answer does not, since a gateway may come back.
   client.connect().catch(() => {});
+  client.ready({ timeoutMs: patienceMs }).catch(() => {
+    if (client.status === "connecting") logger.warn("no gateway answers there; still trying", { url });
+  });
   const code = await ended;
   const refusal = client.health().lastError?.code;
   if (code === ExitCode.failed && refusal === "gateway.unauthorized")
