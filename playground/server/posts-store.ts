@@ -11,7 +11,7 @@ export interface Draft {
 }
 
 /** What an update met: the new post, no post, or a newer one than the writer had seen. */
-export type Updated =
+type Updated =
   | { readonly kind: "updated"; readonly post: Post }
   | { readonly kind: "missing" }
   | { readonly kind: "conflict"; readonly post: Post };

@@ -33,7 +33,7 @@ export function resolveSettings(env: Readonly<Record<string, string | undefined>
 }
 
 /** Whether only this machine can connect. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 

@@ -5,7 +5,7 @@ import { UsageError } from "@trunkline/core/errors";
 import { nearest } from "./nearest.ts";
 
 /** One flag; its long name is its key in `Flags`. */
-export interface Flag {
+interface Flag {
   readonly type: "string" | "boolean";
   /** Given more than once, all values count; else the last one does. */
   readonly multiple?: true;

@@ -5,7 +5,7 @@ export interface Line {
 }
 
 /** Longest line that is kept, in UTF-16 units: what a publish may carry and more. */
-export const maxLineLength = 1024 * 1024;
+const maxLineLength = 1024 * 1024;
 
 /**
  * Splits a byte stream into lines at LF or CRLF; what follows the last break counts when it is not empty. Yields what

@@ -30,7 +30,9 @@ export function createLineLogger(options: LineLoggerOptions): Logger {
 
 function jsonLine(time: string, level: string, message: string, fields: LogFields): string {
   const plain = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, plainValue(value)]));
-  return textOf({ ...plain, time, level, message });
+  const own = { time, level, message };
+  // Twice: first for their place in the line, last so that no field takes their name.
+  return textOf(Object.assign({ ...own }, plain, own));
 }
 
 function humanLine(time: string, level: string, message: string, fields: LogFields): string {

@@ -19,7 +19,7 @@ const help = [
   ...columns(commands.map((command) => [command.name, command.summary])),
   "",
   "`trunkline COMMAND --help` says more; `trunkline --version` prints the version.",
-  "TRUNKLINE_URL and TRUNKLINE_API_KEY stand in for --url and --api-key.",
+  "TRUNKLINE_URL and TRUNKLINE_API_KEY stand in for --url and --api-key; other users of a machine can read arguments.",
   "",
   "Examples:",
   "  export TRUNKLINE_API_KEY=$(openssl rand -hex 16)",

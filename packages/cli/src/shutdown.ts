@@ -1,7 +1,7 @@
 import type { Signal } from "./output.ts";
 
 /** A second Ctrl-C within this many milliseconds of the first is the same one: npm passes it on a second time. */
-export const sameInterruptMs = 1000;
+const sameInterruptMs = 1000;
 
 export type ShutdownStep = "drain" | "ignore" | "quit";
 

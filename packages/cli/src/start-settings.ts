@@ -5,11 +5,11 @@ import { type FileConfig, isPort } from "./config-file.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { nearest } from "./nearest.ts";
 
-export interface SecretKeySetting {
+interface SecretKeySetting {
   readonly key: string;
   readonly account?: string;
 }
-export interface PublicKeySetting extends SecretKeySetting {
+interface PublicKeySetting extends SecretKeySetting {
   readonly channel: string;
 }
 

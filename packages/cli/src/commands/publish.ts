@@ -27,7 +27,7 @@ export const publish = defineCommand({
     "api-key": {
       type: "string",
       value: "KEY",
-      help: "secret key; better in TRUNKLINE_API_KEY: other users can read arguments",
+      help: "secret key; better in TRUNKLINE_API_KEY",
     },
     channel: { type: "string", value: "NAME", help: "channel to publish to (default: the key's own, account.<id>)" },
     id: {

@@ -28,7 +28,7 @@ export const start = defineCommand({
       type: "string",
       multiple: true,
       value: "KEY[:ACCOUNT]",
-      help: "secret key: publishes and listens in its account (TRUNKLINE_API_KEY: other users can read arguments)",
+      help: "secret key of an account; better in TRUNKLINE_API_KEY",
     },
     "public-key": {
       type: "string",

@@ -22,7 +22,7 @@ export const tail = defineCommand({
     "api-key": {
       type: "string",
       value: "KEY",
-      help: "secret or public key; better in TRUNKLINE_API_KEY: other users can read arguments",
+      help: "secret or public key; better in TRUNKLINE_API_KEY",
     },
     event: {
       type: "string",
