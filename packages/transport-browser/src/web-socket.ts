@@ -1,7 +1,7 @@
 // Small on purpose: this file is part of every browser bundle.
 import { LinkError } from "@trunkline/core/errors";
 import type { Link, LinkClose, LinkListener, LinkRequest, Transport } from "@trunkline/core/ports";
-import { CloseCode, browserCloseCode, maxCloseReasonBytes, meantCloseCode, truncateBytes } from "@trunkline/core/wire";
+import { browserCloseCode, maxCloseReasonBytes, meantCloseCode, truncateBytes } from "@trunkline/core/wire";
 
 /** The part of the standard WebSocket that is used. */
 export interface WebSocketLike {
@@ -34,7 +34,8 @@ export function webSocketTransport(options: WebSocketTransportOptions = {}): Tra
 
 /** `readyState` of an open WebSocket. */
 const open = 1;
-const abnormal: LinkClose = { code: CloseCode.abnormal, reason: "" };
+/** A literal, so that bundles need not carry the table of all codes. */
+const abnormal: LinkClose = { code: 1006, reason: "" };
 
 function openLink(Socket: WebSocketConstructor | undefined, request: LinkRequest, listener: LinkListener): Link {
   let ended = false;
