@@ -118,6 +118,8 @@ export class WsLink implements FeedLink {
 
   end(code: number): void {
     this.leaving();
+    // Asked now instead of listened for: a listener per socket would weigh on every idle connection.
+    if (this.#socket.errored !== null) this.#owner.onFailure();
     this.#owner.onEnd(meantCloseCode(code));
   }
 
