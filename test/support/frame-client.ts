@@ -20,7 +20,7 @@ export class FrameClient {
 
   constructor(ws: WebSocket) {
     this.ws = ws;
-    ws.on("message", (data) => this.#take(String(data)));
+    ws.on("message", (data: Buffer) => this.#take(data.toString()));
     ws.on("close", (code, reason) => (this.ended = { code, reason: String(reason) }));
     ws.on("error", () => {});
     onTestFinished(() => ws.terminate());
@@ -50,7 +50,8 @@ export class FrameClient {
         return this.messages.length > this.#read || this.ended !== null;
       });
       const message = this.messages[this.#read++];
-      if (message === undefined) throw new Error(`expected "${type}", got the end of the link: ${JSON.stringify(this.ended)}`);
+      if (message === undefined)
+        throw new Error(`expected "${type}", got the end of the link: ${JSON.stringify(this.ended)}`);
       if (message.type === type) return message as FrameOf<Type>;
     }
   }
@@ -100,7 +101,10 @@ export async function sayHello(url: string, { token, streams, headers }: HelloOp
 }
 
 /** As `sayHello`, and waits for `connected`. */
-export async function connectV1(url: string, options: HelloOptions = {}): Promise<FrameClient & { readonly hello: FrameOf<"connected"> }> {
+export async function connectV1(
+  url: string,
+  options: HelloOptions = {},
+): Promise<FrameClient & { readonly hello: FrameOf<"connected"> }> {
   const client = await sayHello(url, options);
   const hello = await client.next("connected");
   return Object.assign(client, { hello });

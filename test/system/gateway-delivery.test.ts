@@ -133,7 +133,10 @@ it("many events of one tick come in order, in few frames, none longer than the l
 it("a connection on several channels gets each in its order", async () => {
   const { gateway, socketUrl } = await startGateway({ authorize: () => true });
   const channels = ["a", "b", "c"];
-  const client = await connectV1(socketUrl, { token: testKeys.acme, streams: channels.map((channel) => ({ channel })) });
+  const client = await connectV1(socketUrl, {
+    token: testKeys.acme,
+    streams: channels.map((channel) => ({ channel })),
+  });
   expect(client.hello.streams.map(({ channel }) => channel)).toEqual([...channels, "account.acme"]);
   for (let index = 0; index < 30; index++) {
     void gateway.publish({ event: "e", data: index, channel: channels[index % 3] as string }, { account: "acme" });
@@ -166,8 +169,17 @@ it("D-12 leaving and coming back in one breath ends subscribed", async () => {
   const { gateway, socketUrl } = await startGateway({ authorize: () => true });
   const client = await connectV1(socketUrl, { token: testKeys.acme });
   const streams = [{ channel: "room" }];
-  client.send([{ type: "subscribe", streams }, { type: "unsubscribe", channels: ["room"] }, { type: "subscribe", streams }]
-    .map((message) => JSON.stringify(message)).join(",").replace(/^/, "[").replace(/$/, "]"));
+  client.send(
+    [
+      { type: "subscribe", streams },
+      { type: "unsubscribe", channels: ["room"] },
+      { type: "subscribe", streams },
+    ]
+      .map((message) => JSON.stringify(message))
+      .join(",")
+      .replace(/^/, "[")
+      .replace(/$/, "]"),
+  );
   expect((await client.next("verdict")).streams).toMatchObject([{ channel: "room", verdict: "fresh" }]);
   for (let round = 0; round < 5; round++) {
     client.send({ type: "unsubscribe", channels: ["room"] });
@@ -216,9 +228,18 @@ it("volatile events reach those connected now, without a position", async () => 
   const plain = await connectPlain(socketUrl, testKeys.acme);
   await gateway.publish({ event: "cursor.moved", data: { x: 1 } }, { account: "acme" });
   const event = await v1.next("event");
-  expect(event).toEqual({ type: "event", channel: "account.acme", time: event.time, event: "cursor.moved", data: { x: 1 } });
+  expect(event).toEqual({
+    type: "event",
+    channel: "account.acme",
+    time: event.time,
+    event: "cursor.moved",
+    data: { x: 1 },
+  });
   await until("plain has it", () => plain.plainEvents.length === 1);
-  const late = await connectV1(socketUrl, { token: testKeys.acme, streams: [{ channel: "account.acme", position: positionIn(v1.hello, "account.acme") }] });
+  const late = await connectV1(socketUrl, {
+    token: testKeys.acme,
+    streams: [{ channel: "account.acme", position: positionIn(v1.hello, "account.acme") }],
+  });
   expect(late.hello.streams).toMatchObject([{ verdict: "recovered", count: 0 }]);
 });
 
@@ -229,7 +250,12 @@ it("R-21 the id in connected, at the connection and in the log lines is the same
   const client = await connectV1(socketUrl, { token: testKeys.acme });
   const [connection] = gateway.connections();
   expect(client.hello.connection).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  expect(connection).toMatchObject({ id: client.hello.connection, dialect: "v1", remoteAddress: "127.0.0.1", channels: ["account.acme"] });
+  expect(connection).toMatchObject({
+    id: client.hello.connection,
+    dialect: "v1",
+    remoteAddress: "127.0.0.1",
+    channels: ["account.acme"],
+  });
   expect(connection?.principal).toMatchObject({ kind: "secret", account: "acme" });
   expect(lines).toContainEqual(expect.objectContaining({ connection: client.hello.connection }));
 });
@@ -252,7 +278,10 @@ it("gateway code subscribes a connection before connected, and later", async () 
   });
   const client = await sayHello(socketUrl, { token: testKeys.acme });
   const { streams } = await client.next("connected");
-  expect(streams.map(({ channel, verdict }) => [channel, verdict])).toEqual([["account.acme", "fresh"], ["room:1", "fresh"]]);
+  expect(streams.map(({ channel, verdict }) => [channel, verdict])).toEqual([
+    ["account.acme", "fresh"],
+    ["room:1", "fresh"],
+  ]);
   const [connection] = gateway.connections();
   connection?.subscribe("room:2");
   connection?.subscribe("room:2");

@@ -12,7 +12,10 @@ import { until } from "../support/until.ts";
 const token = testKeys.acme;
 const path = "/api/ws/v1/events";
 
-async function raw(url: string, ...rest: Parameters<typeof rawClient> extends [string, ...infer Rest] ? Rest : never): Promise<RawClient> {
+async function raw(
+  url: string,
+  ...rest: Parameters<typeof rawClient> extends [string, ...infer Rest] ? Rest : never
+): Promise<RawClient> {
   const client = await rawClient(url, ...rest);
   onTestFinished(() => client.drop());
   return client;
@@ -76,8 +79,12 @@ it("§2.5 a secret key with an Origin is refused; a foreign origin too unless it
     const page = await sayHello(socketUrl, { token: testKeys.page, headers: { Origin } });
     await page.next("connected");
   }
-  await expect(sayHello(socketUrl, { token: testKeys.page, headers: { Origin: "https://evil.example" } })).rejects.toThrow("403");
-  const foreign = await openLink(`${socketUrl}?api_key=${testKeys.page}`, { headers: { Origin: "https://evil.example" } });
+  await expect(
+    sayHello(socketUrl, { token: testKeys.page, headers: { Origin: "https://evil.example" } }),
+  ).rejects.toThrow("403");
+  const foreign = await openLink(`${socketUrl}?api_key=${testKeys.page}`, {
+    headers: { Origin: "https://evil.example" },
+  });
   expect((await foreign.end()).code).toBe(4401);
 });
 
@@ -85,7 +92,11 @@ it("only unknown subprotocols are a 400, and half a handshake too", async () => 
   const { socketUrl } = await startGateway();
   expect((await raw(socketUrl, { protocols: ["graphql-ws"] })).response.status).toBe(400);
   expect((await raw(socketUrl, { protocols: ["graphql-ws", "trunkline.v1"] })).protocol).toBe("trunkline.v1");
-  for (const headers of [{ "Sec-WebSocket-Key": undefined }, { "Sec-WebSocket-Version": "7" }, { "Sec-WebSocket-Key": "short" }]) {
+  for (const headers of [
+    { "Sec-WebSocket-Key": undefined },
+    { "Sec-WebSocket-Version": "7" },
+    { "Sec-WebSocket-Key": "short" },
+  ]) {
     expect((await raw(socketUrl, { headers })).response.status).toBe(400);
   }
 });
@@ -141,7 +152,10 @@ it("a frame over the limit is closed with 1009, a fragmented hello is put togeth
 
 it("§2.3 a hello that never comes is 4408, and what is no hello 4400", async () => {
   const { socketUrl, gateway } = await startGateway({ greetTimeoutMs: 60, limits: { greetings: 2 } });
-  const silent = [await openLink(socketUrl, { protocols: ["trunkline.v1"] }), await openLink(socketUrl, { protocols: ["trunkline.v1"] })];
+  const silent = [
+    await openLink(socketUrl, { protocols: ["trunkline.v1"] }),
+    await openLink(socketUrl, { protocols: ["trunkline.v1"] }),
+  ];
   await expect(openLink(socketUrl, { protocols: ["trunkline.v1"] })).rejects.toThrow("503");
   for (const client of silent) expect((await client.end()).code).toBe(4408);
   const early = await openLink(socketUrl, { protocols: ["trunkline.v1"] });
@@ -197,7 +211,9 @@ it("P-34 a socket that breaks while it is written to is removed, and the others 
   await flood(50);
   await until("it is gone", () => gateway.stats().connections === 2);
   await flood(1);
-  await until("the others have all", () => others.every((client) => client.frames.join("").split('"event":"e"').length - 1 === published));
+  await until("the others have all", () =>
+    others.every((client) => client.frames.join("").split('"event":"e"').length - 1 === published),
+  );
   expect(gateway.stats().errors).toBeGreaterThan(0);
 });
 
@@ -224,12 +240,25 @@ it("R-14 no key in any log line, error or metric, however it came in", async () 
   const frames = [await openLink(`${socketUrl}?api_key=${wrong}`), await sayHello(socketUrl, { token: wrong })];
   for (const client of frames) await client.end();
   await rawClient(`${socketUrl}?api_key=${wrong}`, { protocols: ["other"] });
-  await rawClient(`${socketUrl}?api_key=${wrong}`, { protocols: ["trunkline.v1"], headers: { Authorization: `Bearer ${wrong}` } });
-  await fetch(`${url}/api/v1/publish?api_key=${wrong}`, { method: "POST", headers: { Authorization: `Bearer ${wrong}` }, body: "{" });
+  await rawClient(`${socketUrl}?api_key=${wrong}`, {
+    protocols: ["trunkline.v1"],
+    headers: { Authorization: `Bearer ${wrong}` },
+  });
+  await fetch(`${url}/api/v1/publish?api_key=${wrong}`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${wrong}` },
+    body: "{",
+  });
   const notFound = await (await fetch(`${url}/nowhere?api_key=${wrong}`)).text();
   const metrics = await (await fetch(`${url}/metrics`)).text();
   expect(lines.length).toBeGreaterThan(5);
-  const all = [...lines, ...frames.flatMap((client) => client.frames), notFound, metrics, JSON.stringify(gateway.stats())].join("\n");
+  const all = [
+    ...lines,
+    ...frames.flatMap((client) => client.frames),
+    notFound,
+    metrics,
+    JSON.stringify(gateway.stats()),
+  ].join("\n");
   for (const secret of [token, wrong]) expect(all).not.toContain(secret);
 });
 

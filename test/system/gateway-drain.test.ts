@@ -12,7 +12,9 @@ it("§7.4 drain asks, refuses new links, says not ready, closes who stays with 1
   const polite = await connectV1(socketUrl, { token });
   const stubborn = await connectV1(socketUrl, { token });
   const plain = await connectPlain(socketUrl, token);
-  const receipts = Promise.all(Array.from({ length: 200 }, (_, index) => gateway.publish({ event: "e", data: index }, account)));
+  const receipts = Promise.all(
+    Array.from({ length: 200 }, (_, index) => gateway.publish({ event: "e", data: index }, account)),
+  );
   const closing = gateway.close({ drainMs: 400 });
   expect(gateway.close()).toBe(closing);
   const { spreadMs } = await polite.next("drain");
@@ -28,10 +30,12 @@ it("§7.4 drain asks, refuses new links, says not ready, closes who stays with 1
   expect((await stubborn.end()).code).toBe(1001);
   expect((await plain.end()).code).toBe(1001);
   await closing;
-  expect((await receipts).map(({ offset }) => offset)).toEqual(stubborn.events.slice(0, 200).map(({ offset }) => offset));
+  expect((await receipts).map(({ offset }) => offset)).toEqual(
+    stubborn.events.slice(0, 200).map(({ offset }) => offset),
+  );
   expect(stubborn.events.at(-1)?.event).toBe("late");
   expect(plain.plainEvents.length).toBeGreaterThanOrEqual(200);
-  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow("fetch failed");
   await expect(gateway.publish({ event: "x" }, account)).rejects.toMatchObject({ code: "usage.closed" });
   expect(gateway.stats()).toMatchObject({ connections: 0, channels: 0, brokerSubscriptions: 0, draining: true });
 });

@@ -26,7 +26,10 @@ async function publish({ gateway }: StartedGateway, from: number, to: number): P
 
 it("§5.3 recovered: everything between the cursor and the head, then the live line", async () => {
   const started = await withHistory(500);
-  const client = await connectV1(started.socketUrl, { token, streams: [{ channel, position: started.at[200] as Position }] });
+  const client = await connectV1(started.socketUrl, {
+    token,
+    streams: [{ channel, position: started.at[200] as Position }],
+  });
   expect(client.hello.streams).toEqual([{ channel, verdict: "recovered", position: started.at[500], count: 300 }]);
   await publish(started, 501, 505);
   await until("all came", () => client.events.length === 305);
@@ -35,7 +38,10 @@ it("§5.3 recovered: everything between the cursor and the head, then the live l
 
 it("§5.3 recovered with 0 at the head", async () => {
   const started = await withHistory(3);
-  const client = await connectV1(started.socketUrl, { token, streams: [{ channel, position: started.at[3] as Position }] });
+  const client = await connectV1(started.socketUrl, {
+    token,
+    streams: [{ channel, position: started.at[3] as Position }],
+  });
   expect(client.hello.streams).toEqual([{ channel, verdict: "recovered", position: started.at[3], count: 0 }]);
 });
 
@@ -44,9 +50,18 @@ it("§5.3 gap retention, epoch, fork and future, each with the live line behind 
   const head = started.at[20] as Position;
   const cases: readonly (readonly [Position, object])[] = [
     [started.at[10] as Position, { reason: "retention", from: 11, to: 20 }],
-    [{ ...head, epoch: "another" }, { reason: "epoch", from: 1, to: 20 }],
-    [{ ...head, tag: "forked" }, { reason: "fork", from: 1, to: 20 }],
-    [{ ...head, offset: 25 }, { reason: "future", from: 21, to: 25 }],
+    [
+      { ...head, epoch: "another" },
+      { reason: "epoch", from: 1, to: 20 },
+    ],
+    [
+      { ...head, tag: "forked" },
+      { reason: "fork", from: 1, to: 20 },
+    ],
+    [
+      { ...head, offset: 25 },
+      { reason: "future", from: 21, to: 25 },
+    ],
   ];
   const clients = [];
   for (const [position, expected] of cases) {
@@ -62,7 +77,9 @@ it("§5.6 a subscribe for a channel it is on is answered again, from the positio
   const started = await withHistory(10);
   const client = await connectV1(started.socketUrl, { token });
   client.send({ type: "subscribe", streams: [{ channel, position: started.at[4] }] });
-  expect((await client.next("verdict")).streams).toEqual([{ channel, verdict: "recovered", position: started.at[10], count: 6 }]);
+  expect((await client.next("verdict")).streams).toEqual([
+    { channel, verdict: "recovered", position: started.at[10], count: 6 },
+  ]);
   await publish(started, 11, 11);
   await until("all came", () => client.events.length === 7);
   expect(client.events.map(({ offset }) => offset)).toEqual([5, 6, 7, 8, 9, 10, 11]);
@@ -94,13 +111,18 @@ it("§11 events published while hello is answered come inside recovered or after
   const started = await withHistory(50);
   let next = 51;
   for (let round = 0; round < 20; round++) {
-    const opening = sayHello(started.socketUrl, { token, streams: [{ channel, position: started.at[10] as Position }] });
+    const opening = sayHello(started.socketUrl, {
+      token,
+      streams: [{ channel, position: started.at[10] as Position }],
+    });
     const publishing = publish(started, next, next + 9);
     next += 10;
     const client = await opening;
     await publishing;
     await until("all came", () => client.events.length === next - 11);
-    expect(client.events.map(({ offset }) => offset)).toEqual(Array.from({ length: next - 11 }, (_, index) => 11 + index));
+    expect(client.events.map(({ offset }) => offset)).toEqual(
+      Array.from({ length: next - 11 }, (_, index) => 11 + index),
+    );
     client.ws.terminate();
   }
 });
@@ -109,7 +131,10 @@ it("§11 a gateway that restarts with an empty memory tells a gap of another epo
   const before = await withHistory(5);
   const after = await startGateway();
   await publish(after, 1, 2);
-  const client = await connectV1(after.socketUrl, { token, streams: [{ channel, position: before.at[5] as Position }] });
+  const client = await connectV1(after.socketUrl, {
+    token,
+    streams: [{ channel, position: before.at[5] as Position }],
+  });
   expect(client.hello.streams).toMatchObject([{ verdict: "gap", reason: "epoch", from: 1, to: 2 }]);
 });
 
@@ -117,7 +142,10 @@ it("a client resumes on another gateway of the same broker", async () => {
   const broker = memoryBroker();
   const first = await withHistory(10, { broker });
   const second = await startGateway({ broker });
-  const client = await connectV1(second.socketUrl, { token, streams: [{ channel, position: first.at[7] as Position }] });
+  const client = await connectV1(second.socketUrl, {
+    token,
+    streams: [{ channel, position: first.at[7] as Position }],
+  });
   expect(client.hello.streams).toMatchObject([{ verdict: "recovered", count: 3 }]);
   await publish(first, 11, 11);
   await until("all came", () => client.events.length === 4);
@@ -138,7 +166,10 @@ it("§5.3 subscribing is refused without an authorizer and by one, in the same w
   const nobody = await connectV1(closed.socketUrl, { token });
   nobody.send({ type: "subscribe", streams: [{ channel: "open-1" }] });
   const [without] = (await nobody.next("verdict")).streams;
-  const client = await connectV1(asked.socketUrl, { token, streams: [{ channel: "shut" }, { channel: "open-1" }, { channel: "a*" }] });
+  const client = await connectV1(asked.socketUrl, {
+    token,
+    streams: [{ channel: "shut" }, { channel: "open-1" }, { channel: "a*" }],
+  });
   expect(client.hello.streams.map(({ channel: name, verdict }) => [name, verdict])).toEqual([
     ["shut", "refused"],
     ["open-1", "fresh"],

@@ -48,7 +48,11 @@ export function decideAdmission(request: UpgradeRequest, situation: Situation): 
   if (pathOf(request.url) !== socketPath) return { kind: "not-ours" };
   if (situation.draining) return refuse(503, "gateway.unavailable", "the gateway is shutting down; come back shortly");
   if (situation.greeting >= situation.maxGreeting) {
-    return refuse(503, "gateway.limit", `expected at most ${situation.maxGreeting} links without a hello, got one more; come back shortly`);
+    return refuse(
+      503,
+      "gateway.limit",
+      `expected at most ${situation.maxGreeting} links without a hello, got one more; come back shortly`,
+    );
   }
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
   const dialect: Dialect = offered.includes(subprotocol) ? "v1" : "plain";
@@ -64,7 +68,10 @@ export function decideAdmission(request: UpgradeRequest, situation: Situation): 
   }
   const bearer = bearerOf(request.authorization);
   if (bearer === null) {
-    return turnAway(401, { code: "gateway.unauthorized", message: "expected Authorization: Bearer KEY, got another form" });
+    return turnAway(401, {
+      code: "gateway.unauthorized",
+      message: "expected Authorization: Bearer KEY, got another form",
+    });
   }
   const credential = bearer ?? (dialect === "plain" ? queryKey(request.url) : undefined);
   // A hello will bring one, or say that there is none.

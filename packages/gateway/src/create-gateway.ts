@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { GatewayError, UsageError } from "@trunkline/core/errors";
-import type { Clock, TimerHandle } from "@trunkline/core/ports";
+import type { Clock } from "@trunkline/core/ports";
 import { CloseCode, type PublishReceipt, type PublishRequest, publishPath } from "@trunkline/core/wire";
 import { pathOf } from "./admission.ts";
 import { keyring } from "./auth/api-key.ts";
@@ -21,6 +21,7 @@ import { memoryBroker } from "./memory-broker.ts";
 import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions } from "./options.ts";
 import { type Publishing, createPublishing } from "./publishing.ts";
+import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
 
 export interface Gateway {
@@ -68,6 +69,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 const sweepsPerPeriod = 20;
 /** How long sockets get to say goodbye after they were told, in milliseconds. */
 const goodbyeMs = 1000;
+const goodbye = "the gateway is shutting down";
 /** How often a drain looks who has to leave, in milliseconds. */
 const drainStepMs = 25;
 
@@ -78,25 +80,18 @@ class NodeGateway implements Gateway {
   readonly #hub: Hub;
   readonly #clock: Clock;
   readonly #drainMs: number;
-  readonly #sweepMs: number;
+  readonly #roster: Roster;
   readonly #upgrade: UpgradeDoor;
   readonly #publishing: Publishing;
   readonly #publishApi: ReturnType<typeof createPublishApi>;
   readonly #health: ReturnType<typeof createHealth>;
   readonly #closeBroker: () => Promise<void>;
-  /** Dense, so that a sweep is a walk over an array. */
-  readonly #sessions: SessionDriver[] = [];
-  /** Sockets that exist, those saying goodbye included. */
-  readonly #links = new Set<SessionDriver>();
   readonly #attachments = new Set<Attachment>();
   #server: OwnServer | null = null;
   #greeting = 0;
   #brokerAvailable = true;
-  #sweeper: TimerHandle | null = null;
   #closing: Promise<void> | null = null;
   #closed = false;
-  /** Wakes whoever waits for sessions and links to go. */
-  #onFewer: (() => void) | null = null;
 
   constructor(options: GatewayOptions) {
     const keys = keyring(options);
@@ -106,7 +101,9 @@ class NodeGateway implements Gateway {
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
     this.#drainMs = resolved.drainMs;
-    this.#sweepMs = Math.max(1, Math.min(resolved.heartbeatMs, resolved.greetTimeoutMs) / sweepsPerPeriod);
+    const sweepMs = Math.max(1, Math.min(resolved.heartbeatMs, resolved.greetTimeoutMs) / sweepsPerPeriod);
+    const roster = new Roster(clock, sweepMs);
+    this.#roster = roster;
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
     const { history } = options;
@@ -122,7 +119,13 @@ class NodeGateway implements Gateway {
       onError: (error) => this.#events.report(error),
       onAvailable: (available) => (this.#brokerAvailable = available),
     });
-    this.#publishing = createPublishing({ broker, contract: options.contract, maxEventBytes: limits.eventBytes, stats, logger });
+    this.#publishing = createPublishing({
+      broker,
+      contract: options.contract,
+      maxEventBytes: limits.eventBytes,
+      stats,
+      logger,
+    });
     this.#publishApi = createPublishApi({
       keyring: keys,
       publishing: this.#publishing,
@@ -145,9 +148,7 @@ class NodeGateway implements Gateway {
       }),
       accept: (admitted, ws, socket, origin) => {
         const driver = new SessionDriver(this.#host, admitted, origin);
-        driver.slot = this.#sessions.push(driver) - 1;
-        this.#links.add(driver);
-        this.#armSweep();
+        roster.add(driver);
         driver.start(new WsLink(ws, socket, driver), admitted);
       },
     });
@@ -167,18 +168,15 @@ class NodeGateway implements Gateway {
       stats,
       logger,
       authorize: options.authorize,
-      spreadMs: () => spreadMsOf(this.#sessions.length),
+      spreadMs: () => spreadMsOf(roster.sessions.length),
       announce: (connection) => this.#events.emit("connection", connection),
       callbackFailed: (what, cause) => this.#events.callbackFailed(what, cause),
       onGreeting: (change) => (this.#greeting += change),
       onOver: (driver, announced, code) => {
-        this.#forget(driver);
+        roster.over(driver);
         if (announced) void this.#events.emit("disconnection", driver, code);
       },
-      onGone: (driver) => {
-        this.#links.delete(driver);
-        this.#onFewer?.();
-      },
+      onGone: (driver) => roster.gone(driver),
     };
   }
 
@@ -220,7 +218,10 @@ class NodeGateway implements Gateway {
     return this.#events.on(name, listener);
   }
 
-  async publish(request: PublishRequest, { account = defaultAccount }: { readonly account?: string } = {}): Promise<PublishReceipt> {
+  async publish(
+    request: PublishRequest,
+    { account = defaultAccount }: { readonly account?: string } = {},
+  ): Promise<PublishReceipt> {
     if (this.#closed) throw closedError("publish");
     const problem = accountProblem(account);
     if (problem !== null) throw new UsageError("usage.bad-argument", `gateway.publish: account: ${problem}`);
@@ -234,7 +235,7 @@ class NodeGateway implements Gateway {
   }
 
   connections(): Iterable<Connection> {
-    return this.#sessions.filter(({ announced }) => announced);
+    return this.#roster.sessions.filter(({ announced }) => announced);
   }
 
   close({ drainMs = this.#drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
@@ -244,24 +245,26 @@ class NodeGateway implements Gateway {
 
   async #close(drainMs: number): Promise<void> {
     this.#stats.draining = true;
-    this.#events.logger.info("draining", { connections: this.#sessions.length, drainMs });
+    this.#events.logger.info("draining", { connections: this.#roster.sessions.length, drainMs });
     await this.#letGo(drainMs);
-    await this.#quiet(() => this.#links.size === 0, goodbyeMs);
-    for (const { link } of this.#links) link.terminate();
+    await this.#roster.until(() => this.#roster.links.size === 0, goodbyeMs);
+    for (const { link } of this.#roster.links) link.terminate();
     for (const attachment of this.#attachments) attachment.detach();
     this.#attachments.clear();
     await this.#server?.close();
     this.#closed = true;
-    if (this.#sweeper !== null) this.#clock.clearTimer(this.#sweeper);
-    this.#sweeper = null;
+    this.#roster.stop();
     await this.#hub.close();
     await this.#closeBroker();
   }
 
   /** Asks everybody to leave, and closes each in its turn; who is still being fed from history gets the whole time. */
   async #letGo(drainMs: number): Promise<void> {
-    const sessions = [...this.#sessions];
-    const plan = planDrain(sessions.map(({ dialect }) => dialect), drainMs);
+    const sessions = [...this.#roster.sessions];
+    const plan = planDrain(
+      sessions.map(({ dialect }) => dialect),
+      drainMs,
+    );
     for (const session of sessions) session.drain(plan.spreadMs);
     const startedAt = this.#clock.now();
     for (;;) {
@@ -270,51 +273,20 @@ class NodeGateway implements Gateway {
       this.#hub.flush();
       for (const [index, session] of sessions.entries()) {
         const due = late || (passed >= (plan.leaveAtMs[index] ?? 0) && !session.behind);
-        if (due && !session.over) session.close(CloseCode.goingAway, "the gateway is shutting down");
+        if (due && !session.over) session.close(CloseCode.goingAway, goodbye);
       }
       if (late) break;
-      if (await this.#quiet(() => this.#sessions.length === 0, Math.min(drainStepMs, drainMs - passed))) break;
+      const nobody = (): boolean => this.#roster.sessions.length === 0;
+      if (await this.#roster.until(nobody, Math.min(drainStepMs, drainMs - passed))) break;
     }
     // Those who were on their way in when the doors closed.
-    for (const session of [...this.#sessions]) session.close(CloseCode.goingAway, "the gateway is shutting down");
+    const { sessions: arriving } = this.#roster;
+    for (let index = arriving.length - 1; index >= 0; index--) arriving[index]?.close(CloseCode.goingAway, goodbye);
   }
 
-  /** Waits until `condition` holds, at most `withinMs`; whether it does. */
-  async #quiet(condition: () => boolean, withinMs: number): Promise<boolean> {
-    if (condition()) return true;
-    await new Promise<void>((resolve) => {
-      const timer = this.#clock.setTimer(resolve, withinMs);
-      this.#onFewer = () => {
-        if (!condition()) return;
-        this.#clock.clearTimer(timer);
-        resolve();
-      };
-    });
-    this.#onFewer = null;
-    return condition();
-  }
-
-  #forget(driver: SessionDriver): void {
-    const last = this.#sessions.pop();
-    if (last !== undefined && last !== driver) {
-      this.#sessions[driver.slot] = last;
-      last.slot = driver.slot;
-    }
-    this.#onFewer?.();
-  }
-
-  /** One timer for all greetings and heartbeats, and none without connections. */
-  #armSweep(): void {
-    this.#sweeper ??= this.#clock.setTimer(() => {
-      this.#sweeper = null;
-      const now = this.#clock.now();
-      // Backwards: who is over leaves the list, and the last takes its place.
-      for (let index = this.#sessions.length - 1; index >= 0; index--) this.#sessions[index]?.sweep(now);
-      if (this.#sessions.length > 0) this.#armSweep();
-    }, this.#sweepMs);
-  }
-
-  #readiness(): { readonly ready: true } | { readonly ready: false; readonly reason: "draining" | "broker-unavailable" } {
+  #readiness():
+    | { readonly ready: true }
+    | { readonly ready: false; readonly reason: "draining" | "broker-unavailable" } {
     if (this.#stats.draining) return { ready: false, reason: "draining" };
     return this.#brokerAvailable ? { ready: true } : { ready: false, reason: "broker-unavailable" };
   }
@@ -325,5 +297,8 @@ class NodeGateway implements Gateway {
 }
 
 function closedError(method: string): UsageError {
-  return new UsageError("usage.closed", `gateway.${method}: expected an open gateway, got a closed one; create another`);
+  return new UsageError(
+    "usage.closed",
+    `gateway.${method}: expected an open gateway, got a closed one; create another`,
+  );
 }

@@ -64,26 +64,36 @@ export class GatewayEmitter {
   report(error: unknown): void {
     this.#onFailure();
     const told =
-      error instanceof TrunklineError ? error : new GatewayError("gateway.internal", messageOf(error), { cause: error });
-    if (this.#emitter.listenerCount("error") === 0) this.#log("error", told.message, { code: told.code, cause: told.cause });
+      error instanceof TrunklineError
+        ? error
+        : new GatewayError("gateway.internal", messageOf(error), { cause: error });
+    if (this.#emitter.listenerCount("error") === 0)
+      this.#log("error", told.message, { code: told.code, cause: told.cause });
     else void this.emit("error", told);
   }
 
   #listenerFailed(name: keyof GatewayEvents, cause: unknown): void {
-    // A failing `error` listener must not be told of its own failure for ever.
+    // A failing `error` listener must not be told of its own failure for ever, nor by way of a failing logger.
     if (name !== "error") return this.callbackFailed(`a "${name}" listener`, cause);
     this.#onFailure();
-    this.#log("error", 'an "error" listener failed', { cause });
+    this.#write("error", 'an "error" listener failed', { cause });
   }
 
   #log(level: keyof Logger, message: string, fields?: LogFields): void {
+    const failure = this.#write(level, message, fields);
+    if (failure === null) return;
+    this.#onFailure();
+    // Not back to the logger.
+    if (this.#emitter.listenerCount("error") > 0) void this.emit("error", failure);
+  }
+
+  /** What the logger threw, or null. */
+  #write(level: keyof Logger, message: string, fields?: LogFields): UsageError | null {
     try {
       this.#rawLogger?.[level](message, fields);
+      return null;
     } catch (cause) {
-      this.#onFailure();
-      // Not back to the logger.
-      const error = new UsageError("usage.listener-failed", `the logger failed: ${messageOf(cause)}`, { cause });
-      if (this.#emitter.listenerCount("error") > 0) void this.emit("error", error);
+      return new UsageError("usage.listener-failed", `the logger failed: ${messageOf(cause)}`, { cause });
     }
   }
 }

@@ -13,7 +13,8 @@ import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { SubscribeRequest } from "./options.ts";
-import { type SessionConfig, type SessionEffect, type SessionInput, type SessionState, openSession, step } from "./session.ts";
+import { openSession, step } from "./session.ts";
+import type { SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
 export interface SessionHost {
@@ -115,8 +116,10 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   }
 
   close(code: number = CloseCode.normal, reason = ""): void {
-    const sendable = (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
-    if (!sendable) throw new UsageError("usage.bad-argument", `connection.close: expected 1000–1014 or 3000–4999, got ${code}`);
+    const sendable =
+      (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
+    if (!sendable)
+      throw new UsageError("usage.bad-argument", `connection.close: expected 1000–1014 or 3000–4999, got ${code}`);
     // What was accepted before goes out before.
     this.#host.hub.flush();
     this.#input({ kind: "close", code, reason });
@@ -155,12 +158,20 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   }
 
   resync(): void {
-    this.#input({ kind: "close", code: CloseCode.resync, reason: "events had to be left out; fetch the current state and come back" });
+    this.#input({
+      kind: "close",
+      code: CloseCode.resync,
+      reason: "events had to be left out; fetch the current state and come back",
+    });
   }
 
   fail(cause: unknown): void {
     this.#host.logger.warn("a stream can't be read; the connection is closed", { connection: this.id, cause });
-    this.#input({ kind: "close", code: CloseCode.tryAgainLater, reason: "the stream can't be read now; come back shortly" });
+    this.#input({
+      kind: "close",
+      code: CloseCode.tryAgainLater,
+      reason: "the stream can't be read now; come back shortly",
+    });
   }
 
   #input(input: SessionInput): void {

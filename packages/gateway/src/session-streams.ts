@@ -12,7 +12,7 @@ export interface Streams {
 
 export const noStreams: Streams = { on: new Map(), waiting: null, offered: null };
 
-export type StreamAnswer =
+type StreamAnswer =
   | { readonly kind: "authorize"; readonly channel: string }
   | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
   | { readonly kind: "leave"; readonly channel: string }
@@ -34,7 +34,11 @@ export function answerSubscribe(
     if (!canSubscribe) return forbidden(channel);
     const pending = waiting.has(channel);
     if (!pending && streams.on.size + waiting.size >= subscriptions) {
-      return refused(channel, "gateway.limit", `expected at most ${subscriptions} subscriptions, got one more; unsubscribe first`);
+      return refused(
+        channel,
+        "gateway.limit",
+        `expected at most ${subscriptions} subscriptions, got one more; unsubscribe first`,
+      );
     }
     waiting.set(channel, position);
     // The answer that is on its way serves both.
@@ -79,7 +83,13 @@ export function takeOff(streams: Streams, channel: string): Answered {
   if (!next.on.has(channel)) return [next, next === streams ? [] : [forbidden(channel)]];
   const on = new Map(next.on);
   on.delete(channel);
-  return [{ ...next, on }, [{ kind: "leave", channel }, { kind: "verdict", verdict: { channel, verdict: "ended" } }]];
+  return [
+    { ...next, on },
+    [
+      { kind: "leave", channel },
+      { kind: "verdict", verdict: { channel, verdict: "ended" } },
+    ],
+  ];
 }
 
 /** `streams` once these channels have been given their verdicts: their offered positions are taken up. */

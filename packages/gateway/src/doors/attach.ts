@@ -13,7 +13,13 @@ export interface Attachment {
  */
 export function attachTo(
   server: Server,
-  { handle, upgrade }: { readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean; readonly upgrade: UpgradeDoor },
+  {
+    handle,
+    upgrade,
+  }: {
+    readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean;
+    readonly upgrade: UpgradeDoor;
+  },
 ): Attachment {
   const theirs = server.listeners("request") as RequestListener[];
   let attached = true;

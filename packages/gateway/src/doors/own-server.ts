@@ -74,5 +74,9 @@ function listenError(cause: NodeJS.ErrnoException, port: number, host: string): 
     EACCES: "is not allowed to this user; give a port of 1024 or more",
     EADDRNOTAVAIL: "is no address of this machine; give one that is, such as 127.0.0.1 or 0.0.0.0",
   };
-  return new UsageError("usage.bad-option", `${where} ${hints[cause.code ?? ""] ?? `can't be opened: ${cause.message}`}`, { cause });
+  return new UsageError(
+    "usage.bad-option",
+    `${where} ${hints[cause.code ?? ""] ?? `can't be opened: ${cause.message}`}`,
+    { cause },
+  );
 }

@@ -61,7 +61,11 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
 }
 
 /** Answers an upgrade with an HTTP error, and hangs up. */
-export function refuseUpgrade(socket: Duplex, status: number, error: { readonly code: string; readonly message: string }): void {
+export function refuseUpgrade(
+  socket: Duplex,
+  status: number,
+  error: { readonly code: string; readonly message: string },
+): void {
   const body = JSON.stringify({ error });
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,

@@ -72,6 +72,9 @@ export class HubChannel {
     if (verdict.verdict === "gap") {
       this.pending.push(Outgoing.gap(verdict));
       this.head = verdict.position;
+      // What was held may be of the line that is over, and an entry does not say: it is read again instead.
+      this.held = [];
+      this.doubtAgain = true;
       return;
     }
     for (const entry of entries) if (entry.offset === this.head.offset + 1) this.#push(entry);

@@ -4,17 +4,16 @@ import type { Position, Verdict } from "@trunkline/core/wire";
 import type { Dialect } from "../dialect.ts";
 import type { GatewayStats } from "../metrics.ts";
 import { decideVerdict } from "../verdict.ts";
+import { CommandChains } from "./command-chains.ts";
 import { Outgoing } from "./event-text.ts";
 import { type SegmentLimits, segments, writeToAll } from "./fan-out.ts";
 import { Feed, type FeedLink, type Reader } from "./feed.ts";
 import { HubChannel } from "./hub-channel.ts";
+import { type RepairOptions, doubt } from "./repair.ts";
 import { type Joined, type LiveLine, type ReplayOptions, pageEntries, replay, sendSegment } from "./replay.ts";
 
 /** Longest segment of the live line, in bytes: far above what a busy tick holds, and small against memory. */
 const liveSegmentBytes = 256 * 1024;
-
-/** How soon a check that the broker did not answer is made again. */
-const retryMs = 1000;
 
 export interface HubOptions {
   readonly broker: Broker;
@@ -30,19 +29,20 @@ export interface HubOptions {
 export class Hub implements BrokerListener, LiveLine {
   readonly #options: HubOptions;
   readonly #replay: ReplayOptions;
+  readonly #repair: RepairOptions;
   readonly #limits: SegmentLimits;
   readonly #session: BrokerSession;
   readonly #channels = new Map<StreamName, HubChannel>();
-  /** The last broker command per stream that has any under way: they run one after the other. */
-  readonly #commands = new Map<StreamName, Promise<void>>();
+  readonly #commands = new CommandChains();
   #waiting: HubChannel[] = [];
   #flushing: NodeJS.Immediate | null = null;
   #closed = false;
 
   constructor(options: HubOptions) {
-    const { broker, frameBytes, unreadBytes, stats } = options;
+    const { broker, clock, frameBytes, unreadBytes, stats, onError } = options;
     this.#options = options;
     this.#replay = { broker, frameBytes, unreadBytes, tally: stats };
+    this.#repair = { broker, clock, onError, onPending: (channel) => this.#wait(channel) };
     this.#limits = { frameBytes, segmentBytes: Math.min(liveSegmentBytes, unreadBytes) };
     this.#session = broker.open(this);
   }
@@ -120,7 +120,7 @@ export class Hub implements BrokerListener, LiveLine {
     this.flush();
     this.#closed = true;
     for (const channel of this.#channels.values()) this.#drop(channel);
-    await Promise.allSettled(this.#commands.values());
+    await this.#commands.idle();
     await this.#session.close();
   }
 
@@ -129,7 +129,7 @@ export class Hub implements BrokerListener, LiveLine {
     if (channel === undefined) return;
     const accepted = channel.accept(entry);
     if (accepted === "next") this.#wait(channel);
-    else if (accepted === "doubt") this.#doubt(channel);
+    else if (accepted === "doubt") doubt(channel, this.#repair);
   }
 
   onVolatile(stream: StreamName, body: string, time: number): void {
@@ -142,7 +142,7 @@ export class Hub implements BrokerListener, LiveLine {
 
   onDoubt(stream: StreamName): void {
     const channel = this.#channels.get(stream);
-    if (channel !== undefined) this.#doubt(channel);
+    if (channel !== undefined) doubt(channel, this.#repair);
   }
 
   onAvailable(available: boolean): void {
@@ -165,7 +165,7 @@ export class Hub implements BrokerListener, LiveLine {
   }
 
   async check({ channel }: Feed): Promise<void> {
-    this.#doubt(channel);
+    doubt(channel, this.#repair);
     await channel.repair;
   }
 
@@ -176,7 +176,7 @@ export class Hub implements BrokerListener, LiveLine {
 
   async #open(channel: HubChannel): Promise<void> {
     try {
-      await this.#command(channel.name, async () => {
+      await this.#commands.run(channel.name, async () => {
         if (channel.closed) return;
         await this.#session.subscribe(channel.name);
         this.#options.stats.brokerSubscriptions += 1;
@@ -186,7 +186,7 @@ export class Hub implements BrokerListener, LiveLine {
       if (channel.closed) return;
       channel.head = head;
       channel.sent = head;
-      if (channel.release() || channel.doubtAgain) this.#doubt(channel);
+      if (channel.release() || channel.doubtAgain) doubt(channel, this.#repair);
       if (channel.pending.length > 0) this.#wait(channel);
     } catch (error) {
       // The next one to join starts over.
@@ -195,29 +195,19 @@ export class Hub implements BrokerListener, LiveLine {
     }
   }
 
-  /** Runs one broker command for a stream after those before it: subscribe, unsubscribe, subscribe ends subscribed. */
-  #command(name: StreamName, run: () => Promise<void>): Promise<void> {
-    const before = this.#commands.get(name) ?? Promise.resolve();
-    const command = before.then(run, run);
-    this.#commands.set(name, command);
-    const done = (): void => {
-      if (this.#commands.get(name) === command) this.#commands.delete(name);
-    };
-    command.then(done, done);
-    return command;
-  }
-
   #drop(channel: HubChannel): void {
     if (channel.closed) return;
     channel.closed = true;
     this.#options.stats.channels -= 1;
     if (this.#channels.get(channel.name) === channel) this.#channels.delete(channel.name);
-    this.#command(channel.name, async () => {
-      if (!channel.subscribed) return;
-      channel.subscribed = false;
-      this.#options.stats.brokerSubscriptions -= 1;
-      await this.#session.unsubscribe(channel.name);
-    }).catch((error: unknown) => this.#report(error));
+    this.#commands
+      .run(channel.name, async () => {
+        if (!channel.subscribed) return;
+        channel.subscribed = false;
+        this.#options.stats.brokerSubscriptions -= 1;
+        await this.#session.unsubscribe(channel.name);
+      })
+      .catch((error: unknown) => this.#options.onError(error));
   }
 
   #wait(channel: HubChannel): void {
@@ -240,7 +230,7 @@ export class Hub implements BrokerListener, LiveLine {
       if (live.plain.length > 0) this.#flushToPlain(live.plain, items, sent, corked);
       if (channel.behind.size > 0) this.#flushAhead(channel, items);
     } catch (error) {
-      this.#report(error);
+      this.#options.onError(error);
     }
   }
 
@@ -265,12 +255,13 @@ export class Hub implements BrokerListener, LiveLine {
 
   #flushToPlain(live: readonly Feed[], items: readonly Outgoing[], sent: Position, corked: Set<FeedLink> | null): void {
     if (!items.some(({ gap }) => gap !== null)) return this.#flushTo(live, "plain", items, sent, corked);
-    for (const { reader } of [...live]) reader.resync();
+    // Backwards: who leaves is taken off the list.
+    for (let index = live.length - 1; index >= 0; index--) live[index]?.reader.resync();
   }
 
   /** Feeds that read ahead of the live line get what is beyond them, and are live once it has come up to them. */
   #flushAhead(channel: HubChannel, items: readonly Outgoing[]): void {
-    for (const feed of [...channel.behind]) {
+    for (const feed of channel.behind) {
       if (feed.stage !== "ahead") continue;
       const cursor = feed.cursor as Position;
       const gap = items.some((item) => item.gap !== null);
@@ -280,7 +271,8 @@ export class Hub implements BrokerListener, LiveLine {
       } else if (channel.sent.offset >= cursor.offset) {
         const { dialect } = feed.reader;
         const beyond = items.filter(({ offset }) => offset > cursor.offset);
-        for (const segment of segments(beyond, dialect, cursor, this.#limits)) sendSegment(feed, segment, this.#options.stats);
+        for (const segment of segments(beyond, dialect, cursor, this.#limits))
+          sendSegment(feed, segment, this.#options.stats);
         channel.goLive(feed);
       }
     }
@@ -297,57 +289,5 @@ export class Hub implements BrokerListener, LiveLine {
       if (feed.stage === "closed" || this.#closed) return;
       feed.reader.fail(error);
     });
-  }
-
-  /** Compares the head with the broker's and reads what is absent. Entries that come meanwhile wait for it. */
-  #doubt(channel: HubChannel): void {
-    channel.doubtAgain = true;
-    if (channel.repair !== null) return;
-    // Not known yet: opening reads the head anyway.
-    if (channel.held !== null) return;
-    channel.held = [];
-    this.#startRepair(channel);
-  }
-
-  #startRepair(channel: HubChannel): void {
-    channel.repair = this.#repair(channel);
-    // Reported there; whoever waits for it hears of it too.
-    channel.repair.catch(() => {});
-  }
-
-  async #repair(channel: HubChannel): Promise<void> {
-    try {
-      do {
-        channel.doubtAgain = false;
-        await this.#readMissing(channel);
-      } while (channel.doubtAgain && !channel.closed);
-      channel.repair = null;
-      const doubt = channel.release();
-      if (channel.pending.length > 0) this.#wait(channel);
-      if (doubt) this.#doubt(channel);
-    } catch (error) {
-      this.#report(error);
-      // Its entries stay held: nothing is delivered past a hole. It is checked until the broker answers.
-      this.#options.clock.setTimer(() => {
-        if (!channel.closed) this.#startRepair(channel);
-      }, retryMs);
-      throw error;
-    }
-  }
-
-  async #readMissing(channel: HubChannel): Promise<void> {
-    for (;;) {
-      const { head } = channel;
-      const page = await this.#options.broker.read(channel.name, head.offset, pageEntries);
-      if (channel.closed) return;
-      channel.acceptPage(decideVerdict(channel.label, head, page), page.entries);
-      if (channel.pending.length > 0) this.#wait(channel);
-      if (channel.head.offset >= page.head.offset || channel.head === head) return;
-    }
-  }
-
-  #report(error: unknown): void {
-    this.#options.stats.errors += 1;
-    this.#options.onError(error);
   }
 }

@@ -33,6 +33,7 @@ export interface LiveLine {
 /** Runs until `feed` is live, ahead or closed. Rejects when the broker can't be read. */
 export async function replay(feed: Feed, line: LiveLine, options: ReplayOptions): Promise<void> {
   const { channel, reader, link } = feed;
+  let fruitless = 0;
   while (isReplaying(feed)) {
     // Nothing is read for a socket that could not take it.
     if (feed.page === null && link.unread > options.unreadBytes / 2) {
@@ -56,7 +57,9 @@ export async function replay(feed: Feed, line: LiveLine, options: ReplayOptions)
     if ((feed.cursor as Position).offset >= page.head.offset) {
       const joined = line.joinLive(feed);
       if (joined === "live" || joined === "ahead") return;
-      if (joined === "doubt") await line.check(feed);
+      // The live line may move on during a read. If it is beyond the history time and again, one of them is wrong.
+      fruitless = page.head.offset === cursor.offset ? fruitless + 1 : 0;
+      if (joined === "doubt" || fruitless > 1) await line.check(feed);
     } else if (link.unread > 0) await link.drained();
   }
 }

@@ -1,0 +1,83 @@
+import { expect, it } from "vitest";
+import { type Situation, type UpgradeRequest, decideAdmission, pathOf } from "./admission.ts";
+import { keyring } from "./auth/api-key.ts";
+
+const situation: Situation = {
+  keyring: keyring({
+    secretKeys: [{ key: "a&b=c+d#e", account: "acme" }],
+    publicKeys: [{ key: "pk", channel: "news", account: "acme" }],
+  }),
+  origins: ["https://listed.example"],
+  draining: false,
+  greeting: 0,
+  maxGreeting: 10,
+};
+const request: UpgradeRequest = {
+  url: "/api/ws/v1/events",
+  host: "gateway.example:8080",
+  origin: undefined,
+  authorization: undefined,
+  protocols: "trunkline.v1",
+};
+const decide = (change: Partial<UpgradeRequest>, now: Partial<Situation> = {}) =>
+  decideAdmission({ ...request, ...change }, { ...situation, ...now });
+
+it("leaves other paths alone, whatever else is wrong with them", () => {
+  for (const url of ["/", "/api/ws/v1/events/", "/api/ws/v1/eventsx", "/x?/api/ws/v1/events", "", "//"]) {
+    expect(decide({ url }, { draining: true })).toEqual({ kind: "not-ours" });
+  }
+});
+
+it("§2.1 the offered subprotocol is the dialect; only unknown ones are refused", () => {
+  expect(decide({})).toEqual({ kind: "admitted", dialect: "v1", principal: null });
+  expect(decide({ protocols: "graphql-ws , trunkline.v1" })).toMatchObject({ dialect: "v1" });
+  expect(decide({ protocols: "graphql-ws" })).toMatchObject({ kind: "refused", status: 400 });
+  expect(decide({ protocols: undefined, url: `${request.url}?api_key=pk` })).toMatchObject({
+    kind: "admitted",
+    dialect: "plain",
+  });
+});
+
+it("§10.1 the key of the query arrives intact when it is escaped, and counts in the plain dialect alone", () => {
+  const url = `${request.url}?x=1&api_key=${encodeURIComponent("a&b=c+d#e")}`;
+  expect(decide({ url, protocols: undefined })).toMatchObject({
+    kind: "admitted",
+    principal: { kind: "secret", account: "acme" },
+  });
+  expect(decide({ url })).toMatchObject({ dialect: "v1", principal: null });
+});
+
+it("§2.2 a header is judged before the upgrade", () => {
+  expect(decide({ authorization: "Bearer pk" })).toMatchObject({ kind: "admitted", principal: { kind: "public" } });
+  for (const authorization of ["Bearer nope", "Basic pk", "Bearer", "Bearer a b"]) {
+    expect(decide({ authorization })).toMatchObject({ kind: "refused", status: 401 });
+    expect(decide({ authorization, protocols: undefined })).toMatchObject({ kind: "turned-away", dialect: "plain" });
+  }
+});
+
+it("§2.5 own and listed origins may come, others not; a secret key with any of them not", () => {
+  const page = { authorization: "Bearer pk" };
+  for (const origin of ["http://gateway.example:8080", "https://GATEWAY.example:8080", "https://listed.example"]) {
+    expect(decide({ ...page, origin })).toMatchObject({ kind: "admitted" });
+    expect(decide({ origin, authorization: "Bearer a&b=c+d#e" })).toMatchObject({ kind: "refused", status: 403 });
+  }
+  for (const origin of ["http://gateway.example", "https://evil.example", "null", "", "https://listed.example.evil"]) {
+    expect(decide({ ...page, origin })).toMatchObject({ kind: "refused", status: 403 });
+    expect(decide({ ...page, origin, protocols: undefined })).toMatchObject({ kind: "turned-away" });
+  }
+  expect(decide({ ...page, origin: "https://evil.example" }, { origins: ["*"] })).toMatchObject({ kind: "admitted" });
+});
+
+it("§7.4, §9 nobody comes in while it drains, or while too many have not said hello", () => {
+  expect(decide({}, { draining: true })).toMatchObject({ kind: "refused", status: 503 });
+  expect(decide({}, { greeting: 10 })).toMatchObject({
+    kind: "refused",
+    status: 503,
+    error: { code: "gateway.limit" },
+  });
+});
+
+it("R-14 a path that is logged has no query", () => {
+  expect(pathOf("/a?api_key=secret#x")).toBe("/a");
+  expect(pathOf("/a#api_key=secret")).toBe("/a");
+});

@@ -1,0 +1,88 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import type { Dialect } from "../dialect.ts";
+import { Outgoing } from "./event-text.ts";
+import { type Segment, type SegmentLimits, segments } from "./fan-out.ts";
+
+const start = { epoch: "e", offset: 0, tag: "" };
+
+function logged(offset: number, data: string): Outgoing {
+  return Outgoing.logged("room", { offset, tag: `t${offset}`, time: 1, body: JSON.stringify({ event: "e", data }) });
+}
+
+/** The payloads of a segment's frames. */
+function payloads({ buffer }: Segment): string[] {
+  const texts: string[] = [];
+  for (let at = 0; at < buffer.length;) {
+    expect(buffer[at]).toBe(0x81);
+    const short = buffer.readUInt8(at + 1);
+    const [head, size] =
+      short < 126 ? [2, short] : short === 126 ? [4, buffer.readUInt16BE(at + 2)] : [10, buffer.readUInt32BE(at + 6)];
+    texts.push(buffer.toString("utf8", at + head, at + head + size));
+    at += head + size;
+  }
+  return texts;
+}
+
+it("keeps every event once and in order, frames within their limit, segments within theirs, in both dialects", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.string({ unit: "grapheme", maxLength: 200 }), { minLength: 1, maxLength: 40 }),
+      fc.constantFrom<Dialect>("v1", "plain"),
+      fc.record({ frameBytes: fc.integer({ min: 128, max: 2000 }), segmentBytes: fc.integer({ min: 128, max: 4000 }) }),
+      (texts, dialect, limits: SegmentLimits) => {
+        const items = texts.map((text, index) => logged(index + 1, text));
+        const all = [...segments(items, dialect, start, limits)];
+        let place = start;
+        const read: unknown[] = [];
+        for (const segment of all) {
+          expect(segment.start).toEqual(place);
+          place = segment.end;
+          const frames = payloads(segment);
+          const messages = frames.flatMap((frame) => JSON.parse(frame) as { data: string }[]);
+          expect(segment.events).toBe(messages.length);
+          read.push(...messages.map(({ data }) => data));
+          for (const frame of frames)
+            if (frame.startsWith("[")) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(limits.frameBytes);
+          if (dialect === "plain") expect(frames).toHaveLength(messages.length);
+          // Headers and brackets come on top of the messages.
+          if (messages.length > 1)
+            expect(segment.buffer.length).toBeLessThanOrEqual(limits.segmentBytes + 12 * messages.length);
+        }
+        expect(read).toEqual(texts);
+        expect(place).toEqual({ epoch: "e", offset: texts.length, tag: `t${texts.length}` });
+      },
+    ),
+  );
+});
+
+it("builds an event's text once per dialect", () => {
+  const item = logged(1, "x");
+  expect(item.text("v1")).toBe(item.text("v1"));
+  expect(JSON.parse(item.text("v1"))).toEqual({
+    type: "event",
+    channel: "room",
+    offset: 1,
+    tag: "t1",
+    time: 1,
+    event: "e",
+    data: "x",
+  });
+  expect(item.text("plain")).toBe('{"event":"e","data":"x"}');
+});
+
+it("volatile events and gaps have no offset, and a gap moves the place", () => {
+  const position = { epoch: "f", offset: 9, tag: "z" };
+  const items = [
+    Outgoing.volatile("room", '{"event":"v","data":1}', 5),
+    Outgoing.gap({ channel: "room", verdict: "gap", position, from: 1, to: 9, reason: "epoch" }),
+    Outgoing.logged("room", { offset: 10, tag: "y", time: 1, body: '{"event":"e","data":2}' }),
+  ];
+  const [segment] = [...segments(items, "v1", start, { frameBytes: 65_536, segmentBytes: 65_536 })] as [Segment];
+  expect(segment).toMatchObject({ start, end: { epoch: "f", offset: 10, tag: "y" }, events: 2, volatiles: 1 });
+  expect(JSON.parse(payloads(segment)[0] as string)).toMatchObject([
+    { type: "event", event: "v", time: 5 },
+    { type: "verdict", streams: [{ verdict: "gap", position }] },
+    { type: "event", offset: 10 },
+  ]);
+});

@@ -1,0 +1,549 @@
+import { ManualClock } from "@trunkline/core/testing";
+import type {
+  Append,
+  Appended,
+  Broker,
+  BrokerListener,
+  BrokerSession,
+  Entry,
+  Page,
+  StreamName,
+} from "@trunkline/core/ports";
+import type { EventFrame, Position, Verdict, VerdictFrame } from "@trunkline/core/wire";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Dialect } from "../dialect.ts";
+import { StreamHistory } from "../memory/stream-history.ts";
+import { type GatewayStats, createStats } from "../metrics.ts";
+import type { Feed, FeedLink, Reader } from "./feed.ts";
+import { Hub } from "./hub.ts";
+
+const stream = "acme/room" as StreamName;
+
+/** A broker whose every delivery and answer waits until the test lets it go, is lost, or fails. */
+class StageBroker implements Broker {
+  readonly name = "stage";
+  readonly commands: string[] = [];
+  history = new StreamHistory("epoch-1");
+  keep = 1000;
+  listener: BrokerListener | null = null;
+  /** Deliveries on their way to the hub, oldest first. */
+  readonly wire: Entry[] = [];
+  subscribed = false;
+  failing = false;
+  /** Answers to reads and commands on their way. */
+  readonly answers: (() => void)[] = [];
+  #tags = 0;
+
+  open(listener: BrokerListener): BrokerSession {
+    this.listener = listener;
+    const command = (name: string, subscribed: boolean) => () => {
+      this.commands.push(name);
+      return this.#later(() => {
+        this.subscribed = subscribed;
+      });
+    };
+    return {
+      subscribe: command("subscribe", true),
+      unsubscribe: command("unsubscribe", false),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  append(_: StreamName, { body }: Append): Promise<Appended> {
+    const entry = this.history.append(`t${this.#tags++}`, 7, body);
+    this.history.trim(this.keep, 0);
+    if (this.subscribed) this.wire.push(entry);
+    return Promise.resolve({ kind: "appended", position: this.head });
+  }
+
+  get head(): Position {
+    return this.history.page(0, 0).head;
+  }
+
+  broadcast(name: StreamName, body: string): Promise<void> {
+    this.listener?.onVolatile(name, body, 7);
+    return Promise.resolve();
+  }
+
+  read(_: StreamName, afterOffset: number, limit: number): Promise<Page> {
+    return this.#later(() => this.history.page(afterOffset, limit));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  deliver(): void {
+    const entry = this.wire.shift();
+    if (entry !== undefined) this.listener?.onEntry(stream, entry);
+  }
+
+  /** Answers what is under way, the answers to what that leads to included. */
+  async settle(): Promise<void> {
+    let answered = 0;
+    for (let quiet = 0; quiet < 3; quiet++) {
+      for (let answer = this.answers.shift(); answer !== undefined; answer = this.answers.shift()) {
+        quiet = 0;
+        if (++answered > 5000) throw new Error("the hub asks the broker for ever");
+        answer();
+        await turn();
+      }
+      await turn();
+    }
+  }
+
+  #later<Value>(answer: () => Value): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      this.answers.push(() => {
+        if (this.failing) reject(new Error("the broker is away"));
+        else resolve(answer());
+      });
+    });
+  }
+}
+
+async function turn(): Promise<void> {
+  for (let index = 0; index < 10; index++) await Promise.resolve();
+}
+
+/** A connection that keeps what it is sent; it takes bytes only while it is not stalled. */
+class TestReader implements Reader, FeedLink {
+  readonly dialect: Dialect;
+  readonly messages: (EventFrame | VerdictFrame | { event: string; data: number })[] = [];
+  readonly link: FeedLink = this;
+  unread = 0;
+  stalled = false;
+  writes = 0;
+  ended: "resync" | "failed" | null = null;
+  feed: Feed | null = null;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(dialect: Dialect = "v1") {
+    this.dialect = dialect;
+  }
+
+  write(frames: Buffer): void {
+    this.writes += 1;
+    if (this.stalled) this.unread += frames.length;
+    for (const text of framesIn(frames)) {
+      const decoded = JSON.parse(text) as never;
+      if (Array.isArray(decoded)) this.messages.push(...(decoded as never[]));
+      else this.messages.push(decoded);
+    }
+  }
+
+  cork(): void {}
+  uncork(): void {}
+
+  drained(): Promise<void> {
+    return this.unread === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The peer reads again. */
+  unstall(): void {
+    this.stalled = false;
+    this.unread = 0;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  tell(verdict: Verdict): void {
+    this.messages.push({ type: "verdict", streams: [verdict] });
+  }
+
+  resync(): void {
+    this.ended = "resync";
+    this.leave();
+  }
+
+  fail(): void {
+    this.ended = "failed";
+    this.leave();
+  }
+
+  leave: () => void = () => {};
+
+  get events(): EventFrame[] {
+    return this.messages.filter((message): message is EventFrame => "type" in message && message.type === "event");
+  }
+  get verdicts(): Verdict[] {
+    return this.messages.flatMap((message) => ("type" in message && message.type === "verdict" ? message.streams : []));
+  }
+}
+
+function* framesIn(bytes: Buffer): Generator<string> {
+  for (let at = 0; at < bytes.length;) {
+    const short = bytes.readUInt8(at + 1);
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const size = short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUInt32BE(at + 6);
+    yield bytes.toString("utf8", at + head, at + head + size);
+    at += head + size;
+  }
+}
+
+interface Stage {
+  readonly broker: StageBroker;
+  readonly hub: Hub;
+  readonly stats: GatewayStats;
+  readonly clock: ManualClock;
+  readonly errors: unknown[];
+  join(reader: TestReader, cursor?: Position): Promise<void>;
+  publish(count?: number): void;
+}
+
+function stage({ unreadBytes = 2000, padding = 0 } = {}): Stage {
+  const broker = new StageBroker();
+  const stats = createStats();
+  const clock = new ManualClock();
+  const errors: unknown[] = [];
+  const hub = new Hub({
+    broker,
+    clock,
+    stats,
+    frameBytes: 400,
+    unreadBytes,
+    onError: (error) => errors.push(error),
+    onAvailable: () => {},
+  });
+  let next = 0;
+  return {
+    broker,
+    hub,
+    stats,
+    clock,
+    errors,
+    async join(reader, cursor) {
+      const feed = hub.join(reader, stream, "room", cursor ?? null);
+      reader.feed = feed;
+      reader.leave = () => hub.leave(feed);
+      const prepared = hub.prepare(feed).then(
+        () => {
+          if (feed.stage !== "opening") return;
+          reader.tell(hub.begin(feed));
+          hub.run(feed);
+        },
+        () => (feed.stage === "closed" ? undefined : reader.fail()),
+      );
+      await turn();
+      await prepared;
+    },
+    publish(count = 1) {
+      for (let index = 0; index < count; index++) {
+        void broker.append(stream, { body: JSON.stringify({ event: "e", data: next++, meta: "x".repeat(padding) }) });
+      }
+    },
+  };
+}
+
+/** Joins and answers the broker until the verdict is there. */
+async function joined(on: Stage, dialect: Dialect = "v1", cursor?: Position): Promise<TestReader> {
+  const reader = new TestReader(dialect);
+  const joining = on.join(reader, cursor);
+  await on.broker.settle();
+  await joining;
+  return reader;
+}
+
+describe("the live line", () => {
+  it("sends what one tick brings as one write per socket, with as few frames as the limit allows", async () => {
+    const on = stage();
+    const readers = [await joined(on), await joined(on), await joined(on, "plain")];
+    on.publish(20);
+    while (on.broker.wire.length > 0) on.broker.deliver();
+    expect(readers.map(({ writes }) => writes)).toEqual([0, 0, 0]);
+    on.hub.flush();
+    expect(readers.map(({ writes }) => writes)).toEqual([1, 1, 1]);
+    expect(readers[1]?.events.map(({ offset }) => offset)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(readers[2]?.messages.slice(1).map((message) => ("data" in message ? message.data : null))).toHaveLength(20);
+    expect(on.stats).toMatchObject({ delivered: 60, lagging: 0 });
+  });
+
+  it("an entry between two flushes is not sent to who joins behind it", async () => {
+    const on = stage();
+    const early = await joined(on);
+    on.publish(3);
+    while (on.broker.wire.length > 0) on.broker.deliver();
+    const late = await joined(on);
+    expect(late.verdicts).toMatchObject([{ verdict: "fresh", position: { offset: 3 } }]);
+    on.publish();
+    on.broker.deliver();
+    on.hub.flush();
+    expect(late.events.map(({ offset }) => offset)).toEqual([4]);
+    expect(early.events.map(({ offset }) => offset)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("who has read ahead of the broker's deliveries gets none of them twice", async () => {
+    const on = stage();
+    const watching = await joined(on);
+    const cursor = on.broker.head;
+    on.publish(5);
+    const ahead = await joined(on, "v1", cursor);
+    expect(ahead.events).toHaveLength(5);
+    expect(ahead.feed?.stage).toBe("ahead");
+    on.publish(3);
+    for (let index = 0; index < 3; index++) on.broker.deliver();
+    on.hub.flush();
+    expect(ahead.events).toHaveLength(5);
+    for (let index = 0; index < 5; index++) on.broker.deliver();
+    on.hub.flush();
+    expect(ahead.events.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(ahead.feed?.stage).toBe("live");
+    expect(watching.events).toHaveLength(8);
+  });
+});
+
+describe("doubt", () => {
+  it("a hole is read from the broker, in its place", async () => {
+    const on = stage();
+    const reader = await joined(on);
+    on.publish(5);
+    on.broker.deliver();
+    on.broker.wire.splice(0, 3);
+    on.broker.deliver();
+    on.hub.flush();
+    expect(reader.events.map(({ offset }) => offset)).toEqual([1]);
+    await on.broker.settle();
+    on.hub.flush();
+    expect(reader.events.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("onDoubt finds what was lost at the end, where no later entry tells", async () => {
+    const on = stage();
+    const reader = await joined(on);
+    on.publish(300);
+    on.broker.wire.length = 0;
+    on.broker.listener?.onDoubt(stream);
+    on.broker.listener?.onDoubt(stream);
+    await on.broker.settle();
+    on.hub.flush();
+    expect(reader.events.map(({ offset }) => offset)).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
+  });
+
+  it("a new epoch is told to all who are live, and resyncs the plain ones; the line goes on", async () => {
+    const on = stage();
+    const [v1, plain] = [await joined(on), await joined(on, "plain")];
+    on.publish(4);
+    while (on.broker.wire.length > 0) on.broker.deliver();
+    on.broker.history = new StreamHistory("epoch-2");
+    on.publish(2);
+    on.broker.wire.length = 0;
+    on.broker.listener?.onDoubt(stream);
+    await on.broker.settle();
+    on.publish();
+    on.broker.deliver();
+    on.hub.flush();
+    expect(v1.verdicts.at(-1)).toMatchObject({
+      verdict: "gap",
+      reason: "epoch",
+      from: 1,
+      to: 2,
+      position: { epoch: "epoch-2" },
+    });
+    expect(v1.events.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 3]);
+    expect(plain.ended).toBe("resync");
+    const later = await joined(on, "plain");
+    on.publish();
+    on.broker.deliver();
+    on.hub.flush();
+    expect(later.messages.at(-1)).toMatchObject({ event: "e" });
+  });
+
+  it("while the broker does not answer nothing is sent past the hole, and it is asked again", async () => {
+    const on = stage();
+    const reader = await joined(on);
+    on.publish(3);
+    on.broker.wire.splice(0, 1);
+    on.broker.failing = true;
+    while (on.broker.wire.length > 0) on.broker.deliver();
+    await on.broker.settle();
+    on.hub.flush();
+    expect(reader.events).toEqual([]);
+    expect(on.errors).toHaveLength(1);
+    on.broker.failing = false;
+    on.clock.advance(1000);
+    await on.broker.settle();
+    on.hub.flush();
+    expect(reader.events.map(({ offset }) => offset)).toEqual([1, 2, 3]);
+  });
+});
+
+describe("subscriptions", () => {
+  it("D-12 commands of one stream run one after the other, and end as the last one says", async () => {
+    const on = stage();
+    const first = new TestReader();
+    void on.join(first);
+    await turn();
+    first.leave();
+    const second = new TestReader();
+    void on.join(second);
+    await turn();
+    expect(on.broker.commands).toEqual(["subscribe"]);
+    await on.broker.settle();
+    expect(on.broker.commands).toEqual(["subscribe", "unsubscribe", "subscribe"]);
+    expect(second.verdicts).toMatchObject([{ verdict: "fresh" }]);
+    expect(on.stats).toMatchObject({ channels: 1, brokerSubscriptions: 1 });
+    second.leave();
+    second.leave();
+    await on.broker.settle();
+    expect(on.stats).toMatchObject({ channels: 0, brokerSubscriptions: 0 });
+    expect(on.broker.subscribed).toBe(false);
+  });
+
+  it("a broker that can't be used fails those who join, leaves nothing behind, and is asked anew by the next", async () => {
+    const on = stage();
+    on.broker.failing = true;
+    const failed = await joined(on);
+    expect(failed.ended).toBe("failed");
+    expect(on.stats).toMatchObject({ channels: 0, brokerSubscriptions: 0 });
+    on.broker.failing = false;
+    expect((await joined(on)).verdicts).toMatchObject([{ verdict: "fresh" }]);
+  });
+});
+
+describe("whatever happens", () => {
+  const action = fc.oneof(
+    {
+      arbitrary: fc.record({ do: fc.constant("publish" as const), count: fc.integer({ min: 1, max: 40 }) }),
+      weight: 4,
+    },
+    {
+      arbitrary: fc.record({ do: fc.constant("deliver" as const), count: fc.integer({ min: 1, max: 40 }) }),
+      weight: 4,
+    },
+    { arbitrary: fc.record({ do: fc.constant("lose" as const), count: fc.integer({ min: 1, max: 3 }) }), weight: 1 },
+    { arbitrary: fc.constant({ do: "flush" as const }), weight: 3 },
+    { arbitrary: fc.constant({ do: "answer" as const }), weight: 6 },
+    {
+      arbitrary: fc.record({
+        do: fc.constantFrom("join" as const, "join-plain" as const, "resume" as const),
+        index: fc.nat(1000),
+      }),
+      weight: 2,
+    },
+    {
+      arbitrary: fc.record({
+        do: fc.constantFrom("stall" as const, "unstall" as const, "leave" as const),
+        index: fc.nat(20),
+      }),
+      weight: 2,
+    },
+    { arbitrary: fc.constantFrom({ do: "epoch" as const }, { do: "doubt" as const }), weight: 1 },
+  );
+
+  it("no reader misses an event without being told, gets one twice, or out of order; all end at the head", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(action, { minLength: 10, maxLength: 120 }),
+        fc.integer({ min: 5, max: 300 }),
+        async (actions, keep) => {
+          const on = stage({ unreadBytes: 1500, padding: 60 });
+          on.broker.keep = keep;
+          const readers: { reader: TestReader; cursor: Position | undefined }[] = [];
+          const positions: Position[] = [];
+          let epoch = 1;
+          const join = (dialect: Dialect, cursor?: Position): void => {
+            const reader = new TestReader(dialect);
+            readers.push({ reader, cursor });
+            void on.join(reader, cursor);
+          };
+          join("v1");
+          for (const act of actions) {
+            switch (act.do) {
+              case "publish":
+                on.publish(act.count);
+                positions.push(on.broker.head);
+                break;
+              case "deliver":
+                for (let index = 0; index < act.count; index++) on.broker.deliver();
+                break;
+              case "lose":
+                on.broker.wire.splice(0, act.count);
+                break;
+              case "flush":
+                on.hub.flush();
+                break;
+              case "answer":
+                on.broker.answers.shift()?.();
+                break;
+              case "join":
+                join("v1");
+                break;
+              case "join-plain":
+                join("plain");
+                break;
+              case "resume":
+                join("v1", positions[act.index % Math.max(1, positions.length)]);
+                break;
+              case "stall":
+              case "unstall":
+              case "leave": {
+                const { reader } = readers[act.index % readers.length] as { reader: TestReader };
+                if (act.do === "stall") reader.stalled = true;
+                else if (act.do === "unstall") reader.unstall();
+                else if (act.index < 3) reader.leave();
+                break;
+              }
+              case "epoch":
+                on.broker.history = new StreamHistory(`epoch-${++epoch}`);
+                on.broker.wire.length = 0;
+                on.broker.listener?.onDoubt(stream);
+                break;
+              case "doubt":
+                on.broker.listener?.onDoubt(stream);
+                break;
+            }
+            await turn();
+          }
+          // Everything comes to rest.
+          for (let round = 0; round < 3; round++) {
+            for (const { reader } of readers) reader.unstall();
+            on.broker.listener?.onDoubt(stream);
+            while (on.broker.wire.length > 0) on.broker.deliver();
+            await on.broker.settle();
+            on.hub.flush();
+            await on.broker.settle();
+          }
+          expect(on.errors).toEqual([]);
+          for (const { reader, cursor } of readers) check(reader, cursor, on.broker.head);
+          const closing = on.hub.close();
+          await on.broker.settle();
+          await closing;
+          expect(on.stats).toMatchObject({ channels: 0, brokerSubscriptions: 0 });
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  /** The client's rule, PROTOCOL §5.5, with nothing forgiven: neither holes nor duplicates. */
+  function check(reader: TestReader, cursor: Position | undefined, head: Position): void {
+    if (reader.dialect === "plain") {
+      const numbers = reader.messages.flatMap((message) => ("type" in message ? [] : [message.data]));
+      for (const [index, number] of numbers.entries()) expect(number).toBe((numbers[0] as number) + index);
+      return;
+    }
+    let place = cursor;
+    let promised = 0;
+    for (const message of reader.messages) {
+      if (!("type" in message)) continue;
+      if (message.type === "event") {
+        expect(message.offset).toBe((place?.offset ?? NaN) + 1);
+        place = { epoch: place?.epoch ?? "", offset: message.offset as number, tag: message.tag as string };
+        promised -= 1;
+        continue;
+      }
+      const [verdict] = message.streams;
+      if (verdict?.verdict === "recovered") promised = verdict.count;
+      if (verdict?.verdict === "fresh") place = verdict.position;
+      if (verdict?.verdict !== "gap") continue;
+      if (verdict.reason === "retention" || verdict.reason === "skipped")
+        expect(verdict.from).toBe((place?.offset ?? NaN) + 1);
+      place = verdict.position;
+      promised = 0;
+    }
+    if (reader.feed?.stage === "closed") return;
+    expect(promised).toBeLessThanOrEqual(0);
+    expect(place).toEqual(head);
+    expect(reader.feed?.stage).toBe("live");
+  }
+});

@@ -1,0 +1,63 @@
+// When entries may have been missed: compares a channel's head with the broker's and reads what is absent. What comes
+// meanwhile waits, so nothing is ever sent past a hole.
+import type { Broker, Clock } from "@trunkline/core/ports";
+import { decideVerdict } from "../verdict.ts";
+import type { HubChannel } from "./hub-channel.ts";
+import { pageEntries } from "./replay.ts";
+
+/** How soon a check that the broker did not answer is made again, in milliseconds. */
+const retryMs = 1000;
+
+export interface RepairOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  /** Something is pending on a channel. */
+  readonly onPending: (channel: HubChannel) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Checks `channel` now, or once more if it is being checked. `channel.repair` is the promise of it. */
+export function doubt(channel: HubChannel, options: RepairOptions): void {
+  channel.doubtAgain = true;
+  // A channel that is being opened holds its entries already, and reads the head anyway.
+  if (channel.repair !== null || channel.held !== null) return;
+  channel.held = [];
+  start(channel, options);
+}
+
+function start(channel: HubChannel, options: RepairOptions): void {
+  channel.repair = repair(channel, options);
+  // Reported there; who waits for it hears of it too.
+  channel.repair.catch(() => {});
+}
+
+async function repair(channel: HubChannel, options: RepairOptions): Promise<void> {
+  try {
+    do {
+      channel.doubtAgain = false;
+      await readMissing(channel, options);
+    } while (channel.doubtAgain && !channel.closed);
+  } catch (error) {
+    options.onError(error);
+    // Its entries stay held until the broker answers.
+    options.clock.setTimer(() => {
+      if (!channel.closed) start(channel, options);
+    }, retryMs);
+    throw error;
+  }
+  channel.repair = null;
+  const again = channel.release();
+  if (channel.pending.length > 0) options.onPending(channel);
+  if (again) doubt(channel, options);
+}
+
+async function readMissing(channel: HubChannel, { broker, onPending }: RepairOptions): Promise<void> {
+  for (;;) {
+    const { head } = channel;
+    const page = await broker.read(channel.name, head.offset, pageEntries);
+    if (channel.closed) return;
+    channel.acceptPage(decideVerdict(channel.label, head, page), page.entries);
+    if (channel.pending.length > 0) onPending(channel);
+    if (channel.head.offset >= page.head.offset || channel.head === head) return;
+  }
+}

@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { gatewayDefaults, resolveOptions } from "./options.ts";
+
+it("undefined means the default", () => {
+  expect(resolveOptions({})).toEqual({ ...gatewayDefaults, origins: [] });
+  const resolved = resolveOptions({
+    heartbeatMs: 5,
+    limits: { subscriptions: 2 },
+    origins: ["https://a.example", "*"],
+  });
+  expect(resolved).toMatchObject({
+    heartbeatMs: 5,
+    greetTimeoutMs: 10_000,
+    limits: { subscriptions: 2, frameBytes: 65_536 },
+  });
+});
+
+it("every wrong option is named, with what was expected and what came", () => {
+  const wrong = {
+    heartbeatMs: 0,
+    greetTimeoutMs: 1.5,
+    drainMs: -1,
+    limits: { unreadBytes: 1000, greetings: 0 },
+    origins: ["app.example"],
+  };
+  const message = [
+    "createGateway: heartbeatMs: expected an integer ≥ 1, got 0",
+    "greetTimeoutMs: expected an integer ≥ 1, got 1.5",
+    "drainMs: expected an integer ≥ 0, got -1",
+    "limits.unreadBytes: expected an integer ≥ 65536, got 1000",
+    "limits.greetings: expected an integer ≥ 1, got 0",
+    'origins[0]: expected one such as "https://app.example.com", got "app.example"',
+  ].join("; ");
+  expect(() => resolveOptions(wrong)).toThrow(message);
+});

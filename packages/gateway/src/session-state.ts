@@ -1,0 +1,126 @@
+// What a session is made of: its states, what happens to it, and what it asks for. Types and the smallest steps.
+import type { GatewayFrame, Position, StreamRequest, Verdict, WireError } from "@trunkline/core/wire";
+import type { Principal } from "./auth/principal.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Read, TokenBucket } from "./session-frames.ts";
+import type { Streams } from "./session-streams.ts";
+
+/** What all connections of a gateway share. Times in milliseconds. */
+export interface SessionConfig {
+  readonly greetTimeoutMs: number;
+  readonly heartbeatMs: number;
+  readonly frameBytes: number;
+  readonly subscriptions: number;
+  /** Messages per second, sustained, and at once. */
+  readonly rate: number;
+  readonly burst: number;
+  /** Whether clients may ask for streams: somebody has to decide. */
+  readonly canSubscribe: boolean;
+}
+
+export interface Alive {
+  readonly dialect: Dialect;
+  readonly streams: Streams;
+  /** When the next thing is due: the end of the greeting, then the next ping. */
+  readonly dueAt: number;
+  readonly bad: number;
+  readonly bucket: TokenBucket;
+}
+/** Waits for `hello`. The plain dialect has none and starts behind it. */
+export interface Greeting extends Alive {
+  readonly phase: "greeting";
+  /** Who a header said it is, or null. */
+  readonly principal: Principal | null;
+}
+/** Said hello; `connected` follows once all of this is settled, one after the other. */
+export interface Entering extends Alive {
+  readonly phase: "entering";
+  readonly step: "authenticating" | "announcing" | "authorizing" | "preparing";
+  /** `hello.streams`, in order. */
+  readonly asked: readonly StreamRequest[];
+  readonly refused: ReadonlyMap<string, WireError>;
+  readonly held: readonly Read[];
+}
+export interface Open extends Alive {
+  readonly phase: "open";
+  /** Pings that nothing was heard since. */
+  readonly unanswered: number;
+}
+/** Told to leave (PROTOCOL §7.4); all else goes on. */
+export interface Draining extends Alive {
+  readonly phase: "draining";
+  readonly unanswered: number;
+}
+interface Closed {
+  readonly phase: "closed";
+}
+/** A session that is not over. */
+export type LiveState = Greeting | Entering | Open | Draining;
+export type SessionState = LiveState | Closed;
+
+export interface Prepared {
+  readonly kind: "prepared";
+  readonly verdicts: readonly Verdict[];
+  /** The connection's id. */
+  readonly connection: string;
+  readonly spreadMs: number;
+  readonly now: number;
+}
+export type SessionInput =
+  | { readonly kind: "text"; readonly text: string; readonly now: number }
+  | { readonly kind: "binary" }
+  | { readonly kind: "authenticated"; readonly principal: Principal }
+  | { readonly kind: "rejected"; readonly status: 401 | 403; readonly error: WireError }
+  /** The gateway's listeners have seen the connection. */
+  | { readonly kind: "announced" }
+  | { readonly kind: "authorized"; readonly channel: string; readonly allowed: boolean }
+  /** Every stream of the `prepare` effect has its verdict. */
+  | Prepared
+  /** Gateway code puts the connection on a channel, or takes it off. */
+  | { readonly kind: "subscribe" | "unsubscribe"; readonly channel: string }
+  /** Time has passed. */
+  | { readonly kind: "sweep"; readonly now: number; readonly spreadMs: number }
+  | { readonly kind: "drain"; readonly spreadMs: number }
+  | { readonly kind: "close"; readonly code: number; readonly reason: string }
+  /** The link ended by itself. */
+  | { readonly kind: "gone" };
+
+export type SessionEffect =
+  | { readonly kind: "send"; readonly frame: Exclude<GatewayFrame, { readonly type: "event" }> }
+  /** Answered by `authenticated` or `rejected`. */
+  | { readonly kind: "authenticate"; readonly token: string | undefined }
+  /** Answered by `announced`. */
+  | { readonly kind: "announce" }
+  /** Answered by `authorized`. */
+  | { readonly kind: "authorize"; readonly channel: string }
+  /** Joins these streams without sending anything. Answered by `prepared`. */
+  | { readonly kind: "prepare"; readonly streams: readonly StreamRequest[] }
+  /** Lets the prepared streams flow. */
+  | { readonly kind: "start" }
+  /** Joins one stream, or joins it again from `position`; its verdict is sent when it is known. */
+  | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
+  | { readonly kind: "leave"; readonly channel: string }
+  | { readonly kind: "refused"; readonly code: string }
+  | { readonly kind: "close"; readonly code: number; readonly reason: string }
+  /** Leaves every stream; always the last effect of a connection, once. */
+  | { readonly kind: "end" };
+
+export type SessionStep = readonly [next: SessionState, effects: readonly SessionEffect[]];
+
+export function send(frame: Exclude<GatewayFrame, { readonly type: "event" }>): SessionEffect {
+  return { kind: "send", frame };
+}
+
+/** Over, and nothing comes after. */
+export function end(effects: readonly SessionEffect[]): SessionStep {
+  return [{ phase: "closed" }, [...effects, { kind: "end" }]];
+}
+
+/** An `error` that names the reason, then the close. */
+export function fatal(closeCode: number, code: string, message: string): SessionStep {
+  return end([
+    { kind: "refused", code },
+    send({ type: "error", code, message, fatal: true }),
+    { kind: "close", code: closeCode, reason: message },
+  ]);
+}

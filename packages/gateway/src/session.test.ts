@@ -1,0 +1,360 @@
+import fc from "fast-check";
+import type { Position } from "@trunkline/core/wire";
+import { describe, expect, it } from "vitest";
+import type { Admitted } from "./admission.ts";
+import type { Principal } from "./auth/principal.ts";
+import { openSession, step } from "./session.ts";
+import type { SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
+
+const config: SessionConfig = {
+  greetTimeoutMs: 10_000,
+  heartbeatMs: 25_000,
+  frameBytes: 65_536,
+  subscriptions: 3,
+  rate: 100,
+  burst: 200,
+  canSubscribe: true,
+};
+const principal: Principal = { kind: "secret", account: "acme", keyId: "0" };
+const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
+const plain: Admitted = { kind: "admitted", dialect: "plain", principal };
+const position: Position = { epoch: "e", offset: 3, tag: "t" };
+
+/** Plays inputs; the effects of each are kept apart. */
+function play(
+  admitted: Admitted,
+  inputs: readonly SessionInput[],
+  settings = config,
+): { state: SessionState; effects: SessionEffect[][] } {
+  const [first, opening] = openSession(admitted, 0, settings);
+  let state = first;
+  const effects = [[...opening]];
+  for (const input of inputs) {
+    const [next, more] = step(state, input, settings);
+    state = next;
+    effects.push([...more]);
+  }
+  return { state, effects };
+}
+
+const text = (message: unknown, now = 0): SessionInput => ({ kind: "text", text: JSON.stringify(message), now });
+const hello = (streams: readonly object[] = []): SessionInput =>
+  text({ type: "hello", instance: "i", token: "k", streams });
+const authenticated: SessionInput = { kind: "authenticated", principal };
+const announced: SessionInput = { kind: "announced" };
+const prepared = (...channels: string[]): SessionInput => ({
+  kind: "prepared",
+  verdicts: channels.map((channel) => ({ channel, verdict: "fresh", position })),
+  connection: "id",
+  spreadMs: 5,
+  now: 0,
+});
+const entry = [hello(), authenticated, announced, prepared("account.acme")];
+const kinds = (effects: readonly SessionEffect[] | undefined): string[] => (effects ?? []).map(({ kind }) => kind);
+
+describe("the way in", () => {
+  it("§2.3 authenticates, shows the connection, asks, prepares, and only then says connected", () => {
+    const { effects } = play(v1, [
+      hello([{ channel: "a", position }, { channel: "b" }]),
+      authenticated,
+      announced,
+      { kind: "authorized", channel: "b", allowed: false },
+      { kind: "authorized", channel: "a", allowed: true },
+      prepared("account.acme", "a"),
+    ]);
+    expect(effects.slice(0, 6)).toEqual([
+      [],
+      [{ kind: "authenticate", token: "k" }],
+      [{ kind: "announce" }],
+      [
+        { kind: "authorize", channel: "a" },
+        { kind: "authorize", channel: "b" },
+      ],
+      [],
+      [{ kind: "prepare", streams: [{ channel: "account.acme" }, { channel: "a", position }] }],
+    ]);
+    expect(effects[6]).toMatchObject([
+      { kind: "refused", code: "gateway.forbidden" },
+      {
+        kind: "send",
+        frame: {
+          type: "connected",
+          connection: "id",
+          spreadMs: 5,
+          streams: [
+            { channel: "a", verdict: "fresh" },
+            { channel: "b", verdict: "refused", error: { code: "gateway.forbidden" } },
+            { channel: "account.acme", verdict: "fresh" },
+          ],
+        },
+      },
+      { kind: "start" },
+    ]);
+  });
+
+  it("§2.2 who came with a header needs no token", () => {
+    const { effects } = play({ ...v1, principal } as Admitted, [hello()]);
+    expect(effects[1]).toEqual([{ kind: "announce" }]);
+  });
+
+  it("§10.1 the plain dialect starts behind hello, and a refusal is an error and 4401", () => {
+    expect(play(plain, []).effects[0]).toEqual([{ kind: "announce" }]);
+    const error = { code: "gateway.forbidden", message: "no" };
+    expect(play({ kind: "turned-away", dialect: "plain", error }, []).effects[0]).toMatchObject([
+      { kind: "refused" },
+      { kind: "send", frame: { type: "error", message: "no" } },
+      { kind: "close", code: 4401 },
+      { kind: "end" },
+    ]);
+  });
+
+  it("§2.5 a rejected token is 4401, a forbidden one 4403", () => {
+    const error = { code: "gateway.unauthorized", message: "no" };
+    for (const [status, code] of [
+      [401, 4401],
+      [403, 4403],
+    ] as const) {
+      const { effects } = play(v1, [hello(), { kind: "rejected", status, error }]);
+      expect(effects[2]).toContainEqual({ kind: "close", code, reason: "no" });
+    }
+  });
+
+  it("§2.3 a hello over 64 KiB is 1009", () => {
+    const { effects } = play(v1, [text({ type: "hello", instance: "é".repeat(33_000) })]);
+    expect(effects[1]).toContainEqual(expect.objectContaining({ kind: "close", code: 1009 }));
+  });
+
+  it("messages behind hello wait for connected and are answered in order", () => {
+    const [say, ...rest] = entry as [SessionInput, ...SessionInput[]];
+    const { effects } = play(v1, [say, text([{ type: "ping", id: 1 }, { type: "nope" }, 7]), ...rest]);
+    expect(effects[2]).toMatchObject([{ kind: "send", frame: { code: "peer.bad-frame" } }]);
+    expect(effects.at(-1)?.map((effect) => (effect.kind === "send" ? effect.frame.type : effect.kind))).toEqual([
+      "connected",
+      "start",
+      "pong",
+      "error",
+    ]);
+    const flood = play(v1, [say, ...Array.from({ length: 101 }, () => text({ type: "ping" }))]);
+    expect(flood.effects.at(-1)).toContainEqual(expect.objectContaining({ kind: "close", code: 4400 }));
+  });
+
+  it("what gateway code does on the way in is part of connected, or joined right behind it", () => {
+    const { effects } = play(v1, [
+      hello([{ channel: "late", position }]),
+      authenticated,
+      { kind: "subscribe", channel: "early" },
+      announced,
+      { kind: "authorized", channel: "late", allowed: false },
+      { kind: "subscribe", channel: "late" },
+      { kind: "unsubscribe", channel: "early" },
+      prepared("account.acme"),
+    ]);
+    expect(effects[5]).toEqual([{ kind: "prepare", streams: [{ channel: "account.acme" }, { channel: "early" }] }]);
+    expect(effects[7]).toEqual([{ kind: "leave", channel: "early" }]);
+    expect(effects[8]?.slice(2)).toEqual([{ kind: "start" }, { kind: "join", channel: "late", position }]);
+  });
+
+  it("the same stream named twice in hello is one stream", () => {
+    const { effects } = play(v1, [hello([{ channel: "a" }, { channel: "a", position }]), authenticated, announced]);
+    expect(effects[3]).toEqual([{ kind: "authorize", channel: "a" }]);
+  });
+});
+
+describe("an open connection", () => {
+  it("§3.4 ping is answered with its id; unsubscribe is silent", () => {
+    const { effects } = play(v1, [
+      ...entry,
+      text({ type: "ping", id: 9 }),
+      text({ type: "unsubscribe", channels: ["account.acme", "x"] }),
+    ]);
+    expect(effects[5]).toEqual([{ kind: "send", frame: { type: "pong", id: 9 } }]);
+    expect(effects[6]).toEqual([{ kind: "leave", channel: "account.acme" }]);
+  });
+
+  it("§3.2 more than 20 bad messages are 4400, counted over frames", () => {
+    const bad = Array.from({ length: 21 }, () => text(7));
+    const { effects, state } = play(v1, [...entry, ...bad]);
+    expect(effects.slice(5, 25).every((each) => kinds(each).join() === "send")).toBe(true);
+    expect(effects[25]).toContainEqual(expect.objectContaining({ kind: "close", code: 4400 }));
+    expect(state).toEqual({ phase: "closed" });
+    const inOne = play(v1, [...entry, text(Array.from({ length: 30 }, () => ({})))]);
+    expect(kinds(inOne.effects[5])).toEqual([
+      ...Array.from({ length: 20 }, () => "send"),
+      "refused",
+      "send",
+      "close",
+      "end",
+    ]);
+  });
+
+  it("§3.2 an empty array and a text that is not JSON are one bad message each, and quote nothing", () => {
+    const { effects } = play(v1, [...entry, text([]), { kind: "text", text: "{sk_secret", now: 0 }]);
+    expect(effects[5]).toMatchObject([{ frame: { code: "peer.bad-frame" } }]);
+    expect(JSON.stringify(effects[6])).not.toContain("sk_secret");
+  });
+
+  it("§9 the bucket fills with time and closes with 4429 when it is empty", () => {
+    const pings = (count: number, now: number): SessionInput =>
+      text(
+        Array.from({ length: count }, () => ({ type: "ping" })),
+        now,
+      );
+    const { effects } = play(v1, [...entry, pings(199, 0), pings(100, 1000), pings(100, 1500)]);
+    expect(effects[5]).toHaveLength(199);
+    expect(effects[6]).toHaveLength(100);
+    expect(effects[7]).toContainEqual(expect.objectContaining({ kind: "close", code: 4429 }));
+  });
+
+  it("§5.3 subscribe asks the authorizer, within the limit; §5.6 again is answered again", () => {
+    const subscribe = (...streams: object[]): SessionInput => text({ type: "subscribe", streams });
+    const { effects } = play(v1, [
+      ...entry,
+      subscribe({ channel: "a", position }, { channel: "b" }, { channel: "c" }),
+      { kind: "authorized", channel: "a", allowed: true },
+      { kind: "authorized", channel: "a", allowed: true },
+      { kind: "authorized", channel: "b", allowed: false },
+      subscribe({ channel: "a" }),
+    ]);
+    expect(effects[5]).toMatchObject([
+      { kind: "authorize", channel: "a" },
+      { kind: "authorize", channel: "b" },
+      { kind: "refused", code: "gateway.limit" },
+      { kind: "send", frame: { type: "verdict", streams: [{ channel: "c", verdict: "refused" }] } },
+    ]);
+    expect(effects[6]).toEqual([{ kind: "join", channel: "a", position }]);
+    expect(effects[7]).toEqual([]);
+    expect(effects[8]).toMatchObject([
+      { kind: "refused" },
+      { frame: { streams: [{ channel: "b", verdict: "refused" }] } },
+    ]);
+    expect(effects[9]).toEqual([{ kind: "join", channel: "a", position: undefined }]);
+  });
+
+  it("an answer for a channel that was left meanwhile means nothing", () => {
+    const { effects } = play(v1, [
+      ...entry,
+      text({ type: "subscribe", streams: [{ channel: "a" }] }),
+      text({ type: "unsubscribe", channels: ["a"] }),
+      { kind: "authorized", channel: "a", allowed: true },
+    ]);
+    expect(effects.slice(6)).toEqual([[], []]);
+  });
+
+  it("§5.4 an offered position is taken up once", () => {
+    const { effects } = play(v1, [
+      hello([{ channel: "a", position }]),
+      authenticated,
+      announced,
+      { kind: "authorized", channel: "a", allowed: false },
+      prepared("account.acme"),
+      { kind: "subscribe", channel: "a" },
+      { kind: "unsubscribe", channel: "a" },
+      { kind: "subscribe", channel: "a" },
+    ]);
+    expect(effects[6]).toEqual([{ kind: "join", channel: "a", position }]);
+    expect(effects[7]).toMatchObject([{ kind: "leave" }, { frame: { streams: [{ channel: "a", verdict: "ended" }] } }]);
+    expect(effects[8]).toEqual([{ kind: "join", channel: "a", position: undefined }]);
+  });
+
+  it("§4.3 two unanswered pings end it; anything heard starts over; a long sleep is no offence", () => {
+    const sweep = (now: number): SessionInput => ({ kind: "sweep", now, spreadMs: 1 });
+    const { effects } = play(v1, [
+      ...entry,
+      sweep(24_999),
+      sweep(25_000),
+      text({ type: "pong" }, 25_001),
+      sweep(9_000_000),
+      sweep(9_025_000),
+      sweep(9_050_000),
+    ]);
+    expect(effects.slice(5).map((each) => kinds(each).join())).toEqual(["", "send", "", "send", "send", "close,end"]);
+    expect(effects.at(-1)?.[0]).toMatchObject({ code: 4408 });
+  });
+
+  it("§2.3 the greeting has an end, and so has the way in behind it", () => {
+    const late: SessionInput = { kind: "sweep", now: 10_000, spreadMs: 0 };
+    expect(play(v1, [late]).effects[1]).toContainEqual(expect.objectContaining({ kind: "close", code: 4408 }));
+    expect(play(v1, [hello(), late]).effects[2]).toContainEqual(expect.objectContaining({ kind: "close", code: 1013 }));
+  });
+
+  it("§7.4 drain is told once, and all else goes on", () => {
+    const drain: SessionInput = { kind: "drain", spreadMs: 7 };
+    const { effects } = play(v1, [...entry, drain, drain, text({ type: "ping" })]);
+    expect(effects.slice(5)).toEqual([
+      [{ kind: "send", frame: { type: "drain", spreadMs: 7 } }],
+      [],
+      [{ kind: "send", frame: { type: "pong" } }],
+    ]);
+  });
+
+  it("§10.3 a plain client may say pong, and is answered an error for all else", () => {
+    const enter = [announced, prepared("account.acme")];
+    const { effects } = play(plain, [...enter, { kind: "text", text: "pong", now: 0 }, text({ type: "ping" })]);
+    expect(effects[3]).toEqual([]);
+    expect(effects[4]).toMatchObject([{ kind: "send", frame: { type: "error" } }]);
+  });
+});
+
+describe("any input in any order", () => {
+  const channel = fc.constantFrom("a", "b", "account.acme", "*", "");
+  const streams = fc.array(fc.record({ channel }, { requiredKeys: ["channel"] }), { maxLength: 4 });
+  const message = fc.oneof(
+    fc.record({ type: fc.constant("hello"), instance: fc.constant("i"), streams }),
+    fc.record({ type: fc.constant("subscribe"), streams }),
+    fc.record({ type: fc.constant("unsubscribe"), channels: fc.array(channel, { maxLength: 3 }) }),
+    fc.record({ type: fc.constantFrom("ping", "pong", "other") }),
+    fc.jsonValue(),
+  );
+  const now = fc.integer({ min: 0, max: 60_000 });
+  const input: fc.Arbitrary<SessionInput> = fc.oneof(
+    fc.record({
+      kind: fc.constant("text" as const),
+      text: fc.oneof(
+        message.map((value) => JSON.stringify(value)),
+        fc.array(message, { maxLength: 5 }).map((value) => JSON.stringify(value)),
+        fc.string(),
+      ),
+      now,
+    }),
+    fc.constantFrom<SessionInput>(
+      { kind: "binary" },
+      { kind: "gone" },
+      announced,
+      authenticated,
+      { kind: "close", code: 4000, reason: "" },
+      { kind: "drain", spreadMs: 1 },
+    ),
+    fc.record({
+      kind: fc.constant("rejected" as const),
+      status: fc.constantFrom(401 as const, 403 as const),
+      error: fc.constant({ code: "c", message: "m" }),
+    }),
+    fc.record({ kind: fc.constant("authorized" as const), channel, allowed: fc.boolean() }),
+    fc.record({ kind: fc.constantFrom("subscribe" as const, "unsubscribe" as const), channel }),
+    fc.record({ kind: fc.constant("sweep" as const), now, spreadMs: fc.constant(0) }),
+    fc.array(channel, { maxLength: 3 }).map((channels) => prepared(...channels)),
+    fc.constantFrom(...entry),
+  );
+
+  it("never throws, sends nothing but error before connected, ends once and last", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(v1, plain), fc.array(input, { maxLength: 60 }), (admitted, inputs) => {
+        const { state, effects } = play(admitted, inputs);
+        const all = effects.flat();
+        const sent = all.flatMap((effect) => (effect.kind === "send" ? [effect.frame.type] : []));
+        const connected = sent.indexOf("connected");
+        const early = connected === -1 ? sent : sent.slice(0, connected);
+        expect(early.filter((type) => type !== "error")).toEqual([]);
+        expect(sent.filter((type) => type === "connected").length).toBeLessThanOrEqual(1);
+        const ends = all.filter(({ kind }) => kind === "end");
+        expect(ends).toHaveLength(state.phase === "closed" ? 1 : 0);
+        if (state.phase === "closed") expect(all.at(-1)?.kind).toBe("end");
+        // Streams flow only once the client knows of them.
+        const first = all.findIndex(({ kind }) => kind === "start" || kind === "join");
+        if (first !== -1) expect(connected).not.toBe(-1);
+        expect(all.filter(({ kind }) => kind === "close").length).toBeLessThanOrEqual(1);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
