@@ -11,6 +11,7 @@ export type ErrorCode =
   | "usage.already-open"
   | "usage.unsupported"
   | "usage.listener-failed"
+  | "usage.overflow"
   | "link.lost"
   | "link.closed"
   | "link.timeout"

@@ -1,1 +1,32 @@
-export {};
+export { createClient } from "./drive/create-client.ts";
+export type {
+  Client,
+  CloseOptions,
+  EventArgs,
+  EventMeta,
+  EventName,
+  Gap,
+  Granted,
+  Health,
+  Lifecycle,
+  Resumed,
+} from "./drive/client.ts";
+export type { WaitOptions } from "./drive/deferred.ts";
+export { type ClientOptions, clientDefaults, type GetToken } from "./drive/options.ts";
+export type { Dialect } from "./drive/dialect.ts";
+export type { StreamHealth, StreamState } from "./client/channel-table.ts";
+export type { Phase, Status } from "./client/state.ts";
+export {
+  type Backoff,
+  exponential,
+  type ExponentialOptions,
+  geometric,
+  type GeometricOptions,
+  schedule,
+} from "./client/backoff.ts";
+export { events, type EventsOptions } from "./events.ts";
+export type { ListenOptions, Listener } from "./emitter.ts";
+export { type ErrorCode, GatewayError, LinkError, PeerError, TrunklineError, UsageError } from "./errors.ts";
+export { call, defineContract, event } from "./wire/contract.ts";
+export type { Contract, Delivery, EventsOf } from "./wire/contract.ts";
+export { version } from "./wire/version.ts";

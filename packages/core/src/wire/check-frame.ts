@@ -4,7 +4,20 @@
  * What a value must be: a type name (`?` after it makes it optional), `[shape]` for an array, or an object of shapes,
  * whose further fields are ignored (PROTOCOL §3.2). "count" is an integer ≥ 0.
  */
-export type Shape = "string" | "string?" | "count" | "count?" | "boolean?" | "any" | readonly [Shape] | ShapeFields | Optional;
+export type Shape =
+  | "string"
+  | "string?"
+  | "count"
+  | "count?"
+  | "number?"
+  | "boolean?"
+  | "function"
+  | "function?"
+  | "object?"
+  | "any"
+  | readonly [Shape]
+  | ShapeFields
+  | Optional;
 export interface ShapeFields {
   readonly [field: string]: Shape;
 }

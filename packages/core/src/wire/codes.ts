@@ -37,11 +37,13 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType];
  */
 export type RetryRule = "backoff" | "now" | "token" | "never";
 
+// Literals, so that a bundle that only retries does not carry the table of all codes.
 export function retryRule(code: number): RetryRule {
-  if (code === CloseCode.resync) return "now";
-  if (code === CloseCode.unauthorized) return "token";
-  const passing = code === CloseCode.timeout || code === CloseCode.rateLimited;
-  return code >= 4400 && code < 4500 && !passing ? "never" : "backoff";
+  // resync, unauthorized
+  if (code === 4410) return "now";
+  if (code === 4401) return "token";
+  // Of the codes that are ours, only timeout and rate-limited pass.
+  return code >= 4400 && code < 4500 && code !== 4408 && code !== 4429 ? "never" : "backoff";
 }
 
 /**
@@ -50,7 +52,7 @@ export function retryRule(code: number): RetryRule {
  */
 export function browserCloseCode(code: number): number {
   if (code > 1000 && code < 1016) return 4900 + (code - 1000);
-  return code >= 3000 && code <= 4999 ? code : CloseCode.normal;
+  return code >= 3000 && code <= 4999 ? code : 1000;
 }
 
 /** What the browser meant: the inverse of `browserCloseCode`. */

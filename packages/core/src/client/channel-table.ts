@@ -1,0 +1,132 @@
+// Where the client stands in each stream, and what that makes of an event. PROTOCOL §5.
+import type { EventFrame, Position, StreamPosition, StreamRequest, Verdict } from "../wire/frame.ts";
+
+/**
+ * `live`: events follow the cursor · `due`: to be asked for · `pending`: asked for, a verdict is awaited; in both, events
+ * are dropped · `refused`: the gateway does not let us in; the cursor is kept, since gateway code may still do so (§5.4) ·
+ * `left`: unsubscribed on this link.
+ */
+export type StreamState = "live" | "due" | "pending" | "refused" | "left";
+
+interface Stream {
+  readonly channel: string;
+  state: StreamState;
+  /** Absent before the first verdict. */
+  cursor?: { -readonly [Field in keyof Position]: Position[Field] };
+}
+
+export interface StreamHealth {
+  readonly channel: string;
+  readonly state: StreamState;
+  readonly position: Position | null;
+}
+
+/** Streams asked for in one frame: with the longest of names, and all of each escaped, below the 64 KiB of a `hello`. */
+const requestsPerFrame = 50;
+
+/** Bounded by what was subscribed here or by the gateway. */
+export class ChannelTable {
+  /** At least one stream has to be asked for: see `requests`. */
+  due = false;
+  readonly #streams = new Map<string, Stream>();
+
+  /** §5.5: whether `event` is to be delivered; moves the cursor. The hot path: allocates nothing. */
+  accept(event: EventFrame): boolean {
+    const { offset } = event;
+    const stream = this.#streams.get(event.channel);
+    if (offset === undefined) return stream?.state !== "left";
+    const cursor = stream?.cursor;
+    if (cursor === undefined || stream?.state !== "live") return false;
+    if (offset !== cursor.offset + 1) return this.#compare(stream, offset, event.tag);
+    cursor.offset = offset;
+    cursor.tag = event.tag as string;
+    return true;
+  }
+
+  /** §4.2: a `ping` names heads that no frame has implied. */
+  check(heads: readonly StreamPosition[]): void {
+    for (const { channel, offset, tag } of heads) this.#compare(this.#streams.get(channel), offset, tag);
+  }
+
+  /** The user wants `channel`, from its cursor or from now on. One that is asked for already is not asked for twice. */
+  subscribe(channel: string): void {
+    const stream = this.#open(channel);
+    if (stream.state !== "pending") this.#ask(stream);
+  }
+
+  /** False when it was not known. Its name stays until the link ends, so that what is on its way is dropped (§11). */
+  unsubscribe(channel: string): boolean {
+    const known = this.#streams.has(channel);
+    if (known) this.#streams.set(channel, { channel, state: "left" });
+    return known;
+  }
+
+  /** A link is about to say hello: every stream is to be asked for again. */
+  restart(): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.state === "left") this.#streams.delete(stream.channel);
+      else this.#ask(stream);
+    }
+  }
+
+  /** What to ask for next, as much as fits in one frame; to be called until nothing is due. */
+  requests(): readonly StreamRequest[] {
+    const due = [...this.#streams.values()].filter((stream) => stream.state === "due");
+    this.due = due.length > requestsPerFrame;
+    return due.slice(0, requestsPerFrame).map((stream) => {
+      stream.state = "pending";
+      return { channel: stream.channel, ...(stream.cursor && { position: { ...stream.cursor } }) };
+    });
+  }
+
+  /** §5.3. False when the verdict means nothing here: its channel was left. */
+  apply(verdict: Verdict): boolean {
+    const { channel } = verdict;
+    const position = "position" in verdict && verdict.position;
+    const stream = this.#open(channel);
+    if (stream.state === "left") return false;
+    stream.state = position ? "live" : "refused";
+    if (!position) {
+      // What a later version may call a verdict is none that lets us in.
+      if (!stream.cursor || verdict.verdict === "ended") this.#streams.delete(channel);
+      return true;
+    }
+    const count = verdict.verdict === "recovered" ? verdict.count : 0;
+    // The events that lead to `position` come next and move the cursor.
+    if (!count || !stream.cursor) stream.cursor = { ...position, offset: position.offset - count };
+    return true;
+  }
+
+  /** Whether no verdict is awaited. */
+  get settled(): boolean {
+    return this.health().every(({ state }) => state !== "due" && state !== "pending");
+  }
+
+  health(): readonly StreamHealth[] {
+    return [...this.#streams.values()].map(({ channel, state, cursor }) => ({
+      channel,
+      state,
+      position: cursor ? { ...cursor } : null,
+    }));
+  }
+
+  #open(channel: string): Stream {
+    const stream: Stream = this.#streams.get(channel) ?? { channel, state: "due" };
+    this.#streams.set(channel, stream);
+    return stream;
+  }
+
+  /** §5.5 rules 4 and 5: ahead of the cursor something is missing; beside it, another tag is a fork. Never delivers. */
+  #compare(stream: Stream | undefined, offset: number, tag: string | undefined): false {
+    const cursor = stream?.cursor;
+    if (cursor && stream.state === "live" && (offset > cursor.offset || (offset === cursor.offset && tag !== cursor.tag))) {
+      this.#ask(stream);
+    }
+    return false;
+  }
+
+  #ask(stream: Stream): void {
+    stream.state = "due";
+    this.due = true;
+  }
+}

@@ -1,0 +1,127 @@
+// What the client machine is made of: states, inputs and effects, all plain data, so that whole sessions can be written
+// down as JSON (test/vectors/sessions).
+import type { ErrorCode } from "../errors.ts";
+import type { ClientFrame } from "../wire/frame.ts";
+import type { Backoff } from "./backoff.ts";
+
+export type Phase =
+  /** Never started. */
+  | "idle"
+  /** Waiting for the token. */
+  | "authorizing"
+  /** The handshake is under way. */
+  | "connecting"
+  /** The link is open, `connected` has not come. */
+  | "greeting"
+  | "ready"
+  /** Connected, and asked to leave: the timer says when. */
+  | "draining"
+  /** Closing the link politely, to come back as after any loss. */
+  | "leaving"
+  /** Closing the link politely, for good … */
+  | "closing"
+  /** … and then to connect again. */
+  | "reopening"
+  /** No link; the timer says when to try again, or the network must return first. */
+  | "waiting"
+  /** By `close`, or because the gateway refused for good. */
+  | "closed";
+
+/** One flat record, because the phase alone decides: the rest is only read where the phase gives it a meaning. */
+export interface State {
+  readonly phase: Phase;
+  /** Number of the newest attempt: what comes from an older one means nothing. */
+  readonly link: number;
+  /** Attempts since a link last held, which decides the next wait. */
+  readonly attempt: number;
+  /** A fresh token was asked for since a link last held. */
+  readonly refreshed: boolean;
+  /** Connected at least once since `connect`. */
+  readonly met: boolean;
+  readonly online: boolean;
+  /** As the gateway last said; 0: it never pings, so silence means nothing. */
+  readonly heartbeatMs: number;
+  readonly spreadMs: number;
+  /** A `ping` of ours is unanswered. */
+  readonly probing: boolean;
+}
+
+/** What happens to a client. Inputs with a `link` come from that attempt. */
+export type Input =
+  | { readonly kind: "connect" }
+  /** `timeoutMs`: how long the peer may take to answer. */
+  | { readonly kind: "close"; readonly timeoutMs: number }
+  | { readonly kind: "network"; readonly online: boolean }
+  /** The token is there. It stays with the driver: no secret enters the machine. */
+  | { readonly kind: "token"; readonly link: number }
+  | { readonly kind: "opened"; readonly link: number }
+  /** The link is gone, or must go since the gateway said a fatal `error`, or there is no token to open it with. */
+  | { readonly kind: "closed"; readonly link: number; readonly code: number; readonly reason: string; readonly upMs: number }
+  /** Frames; they are read from the newest link only. */
+  | { readonly kind: "connected"; readonly heartbeatMs: number; readonly spreadMs: number }
+  | { readonly kind: "pinged"; readonly id?: number | undefined; readonly spreadMs?: number | undefined }
+  | { readonly kind: "drained"; readonly spreadMs: number }
+  /** The timer. `heard`: a frame came since it was set; `lateMs`: how much later than asked it fired. */
+  | { readonly kind: "woke"; readonly heard: boolean; readonly lateMs: number; readonly upMs: number };
+
+/** What the driver does, in order. */
+export type Effect =
+  | { readonly kind: "get-token"; readonly link: number; readonly fresh: boolean }
+  | { readonly kind: "dial"; readonly link: number }
+  /** Introduce yourself, naming every stream with its position (PROTOCOL §7.5). */
+  | { readonly kind: "greet" }
+  | { readonly kind: "send"; readonly frame: ClientFrame }
+  | { readonly kind: "hang-up" }
+  /** Drop the link, if there is one that is not gone. */
+  | { readonly kind: "terminate" }
+  /** Replaces the one timer; null clears it. */
+  | { readonly kind: "wake"; readonly afterMs: number | null }
+  /** Replaces the one timer by a random part of `ceilingMs`. `lost`: why, when a link was lost. */
+  | { readonly kind: "retry"; readonly ceilingMs: number; readonly lost?: string }
+  /** It is over: tell the user why. */
+  | { readonly kind: "fail"; readonly code: ErrorCode; readonly reason: string };
+
+export type Step = readonly [next: State, effects: readonly Effect[]];
+
+export interface SessionConfig {
+  /** For the token, and again for the handshake; 0: no limit. */
+  readonly connectTimeoutMs: number;
+  /** From the open link to `connected`; 0: no limit. */
+  readonly greetTimeoutMs: number;
+  /** Silence allowed beyond the gateway's heartbeat interval. */
+  readonly heartbeatGraceMs: number;
+  /** There is a `getToken` to ask for a fresh one. */
+  readonly canRefresh: boolean;
+  readonly backoff: Backoff;
+}
+
+export const firstState: State = {
+  phase: "idle",
+  link: 0,
+  attempt: 0,
+  refreshed: false,
+  met: false,
+  online: true,
+  heartbeatMs: 0,
+  spreadMs: 0,
+  probing: false,
+};
+
+/** What people see. `reconnecting` only after it was `connected` once. */
+export type Status = "disconnected" | "connecting" | "connected" | "reconnecting";
+
+export function statusOf({ phase, met }: State): Status {
+  if (isConnected(phase)) return "connected";
+  if (phase === "idle" || phase === "closing" || phase === "closed") return "disconnected";
+  return met ? "reconnecting" : "connecting";
+}
+
+/** The timer, or none for 0. */
+export function wake(afterMs: number): Effect {
+  return { kind: "wake", afterMs: afterMs || null };
+}
+
+/** `connected` came, and the link is not being left. */
+export function isConnected(phase: Phase): boolean {
+  return phase === "ready" || phase === "draining";
+}

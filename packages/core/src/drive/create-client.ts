@@ -1,0 +1,187 @@
+import { type Status, statusOf } from "../client/state.ts";
+import { createEmitter, isolate } from "../emitter.ts";
+import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Contract } from "../wire/contract.ts";
+import { reservedEventNames } from "../wire/limits.ts";
+import type { Client, Granted } from "./client.ts";
+import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
+import { createDriver } from "./driver.ts";
+import { type ClientOptions, resolveOptions } from "./options.ts";
+
+/**
+ * A client, connecting unless `autoConnect` is false.
+ * `const client = createClient({ url, transport, getToken }); client.on("post.created", (post) => …); await client.ready();`
+ * @throws {UsageError} `usage.bad-option`, naming every option that is wrong
+ */
+export function createClient<C extends Contract = Contract>(given: ClientOptions<C>): Client<C> {
+  const options = resolveOptions(given);
+  const { clock, logger, metrics, dialect } = options;
+  const { on, off, once, emit } = createEmitter<Record<string, [unknown?, unknown?]>>(failed);
+  /** Calls of `subscribe` that no verdict has answered, by channel; pings that no pong has answered, by id. */
+  const asked = new Map<string, Deferred<Granted>>();
+  const pings = new Map<number, Deferred<void>>();
+  let lastPing = 0;
+  let readiness = deferred<void>();
+  let gone = deferred<void>();
+  let lastError: TrunklineError | null = null;
+  /** Why the gateway refused for good. */
+  let over: TrunklineError | null = null;
+
+  const driver = createDriver(options, {
+    event: (frame) => {
+      const { event, data, time } = frame;
+      if (metrics) count(() => metrics.event(time && Math.max(0, clock.wallTime() - time)));
+      // A foreign server's event must not pass for one of ours.
+      if (!reservedEventNames.includes(event)) emit(event, data, frame);
+      emit("*", data, frame);
+    },
+    verdict: (verdict) => {
+      const { channel } = verdict;
+      const waiter = asked.get(channel);
+      asked.delete(channel);
+      if (verdict.verdict === "refused") {
+        const { code, message } = verdict.error;
+        const error = new GatewayError(code as GatewayError["code"], `${channel}: ${message}`);
+        if (waiter) waiter.reject(error);
+        else report(error);
+      } else if (verdict.verdict !== "ended") {
+        waiter?.resolve(verdict);
+        if (verdict.verdict === "gap") emit("gap", verdict);
+        if (verdict.verdict === "recovered") emit("resumed", verdict);
+      }
+      settle();
+    },
+    moved: (next, previous) => {
+      const status = statusOf(next);
+      const before = statusOf(previous);
+      if (previous.phase === "closing" && next.phase !== "closing") {
+        gone.resolve();
+        gone = deferred();
+      }
+      if (status !== before && previous.phase !== "idle" && /^(dis)?connected/.test(before)) readiness = deferred();
+      if (status !== "disconnected") over = null;
+      else if (next.phase !== "idle") giveUp();
+      settle();
+      if (status !== before) changed(status, before);
+    },
+    pong: (id) => pings.get(id ?? 0)?.resolve(),
+    error: report,
+    lost: (error) => {
+      lastError = error;
+      log("info", error.message);
+    },
+    outcome: (outcome) => log("debug", outcome),
+  });
+
+  function changed(status: Status, previous: Status): void {
+    log("info", `${previous} → ${status}`);
+    const wasConnected = previous === "connected";
+    if (metrics && (wasConnected || status === "connected")) {
+      count(() => metrics.connected(wasConnected ? 0 : 1));
+      if (status === "reconnecting") count(() => metrics.reconnect());
+    }
+    if (wasConnected) for (const answer of pings.values()) answer.reject(unconnected());
+    emit("status", status, previous);
+  }
+
+  /** Once the position of every stream is fixed, whoever waits for that may go on. */
+  function settle(): void {
+    if (statusOf(driver.state) === "connected" && driver.table.settled) readiness.resolve();
+  }
+
+  function giveUp(): void {
+    const cause = over ?? closed();
+    readiness.reject(cause);
+    for (const waiter of asked.values()) waiter.reject(cause);
+    asked.clear();
+  }
+
+  function report(error: TrunklineError, final = false): void {
+    lastError = error;
+    if (final) over = error;
+    log("error", error.message);
+    emit("error", error);
+  }
+
+  function log(level: keyof Logger, message: string, onFailure = failed): void {
+    if (logger) isolate(() => logger[level](message), onFailure, "logger");
+  }
+
+  function count(run: () => unknown): void {
+    isolate(run, failed, "metrics");
+  }
+
+  /** A listener or hook threw or rejected. What fails while that is told is told no further. */
+  function failed(cause: unknown, name: string): void {
+    const error = new UsageError("usage.listener-failed", `a "${name}" listener failed: ${cause}`, { cause });
+    if (name === "error") log("error", error.message, () => {});
+    else if (name === "logger") emit("error", error);
+    else report(error);
+  }
+
+  function close({ timeoutMs = 2_000 } = {}): Promise<void> {
+    driver.feed({ kind: "close", timeoutMs });
+    return driver.state.phase === "closed" ? Promise.resolve() : gone.promise;
+  }
+
+  function subscribe(channel: string): Promise<Granted> {
+    const waiter = asked.get(channel) ?? deferred<Granted>();
+    if (!dialect.enveloped) waiter.reject(unsupported());
+    else if (statusOf(driver.state) === "disconnected" && driver.state.phase !== "idle") waiter.reject(closed());
+    else {
+      asked.set(channel, waiter);
+      driver.table.subscribe(channel);
+      driver.flush();
+    }
+    return waiter.promise;
+  }
+
+  function ping({ timeoutMs = 10_000, signal }: WaitOptions = {}): Promise<number> {
+    const answer = deferred<void>();
+    const id = ++lastPing;
+    const sentAt = clock.now();
+    if (!dialect.enveloped) answer.reject(unsupported());
+    else if (statusOf(driver.state) !== "connected") answer.reject(unconnected());
+    pings.set(id, answer);
+    driver.send({ type: "ping", id });
+    return wait(answer.promise, "ping", clock, { timeoutMs, signal }, () => pings.delete(id)).then(() => clock.now() - sentAt);
+  }
+
+  const client: Omit<Client, "on" | "off" | "once" | "status"> = {
+    connect: () => {
+      driver.feed({ kind: "connect" });
+      return readiness.promise;
+    },
+    close,
+    ready: (options) => wait(readiness.promise, "ready", clock, options),
+    health: () => {
+      const { phase, attempt } = driver.state;
+      return {
+        status: statusOf(driver.state),
+        phase,
+        attempt,
+        nextRetryInMs: phase === "waiting" ? driver.dueAt - clock.now() : null,
+        connection: driver.connection,
+        lastError,
+        streams: driver.table.health(),
+      };
+    },
+    ping,
+    subscribe,
+    unsubscribe: (channel) => {
+      asked.get(channel)?.reject(new UsageError("usage.aborted", "unsubscribed"));
+      asked.delete(channel);
+      if (driver.table.unsubscribe(channel)) driver.send({ type: "unsubscribe", channels: [channel] });
+    },
+    [Symbol.asyncDispose]: () => close(),
+  };
+  for (const channel of options.channels) driver.table.subscribe(channel);
+  if (options.autoConnect) driver.feed({ kind: "connect" });
+  // The cast: names and arguments are tied together by the interface, not inside.
+  return Object.defineProperty(Object.assign(client, { on, off, once }), "status", { get: () => statusOf(driver.state) }) as Client<C>;
+}
+
+const closed = (): UsageError => new UsageError("usage.closed", "the client is closed: connect() opens it again");
+const unconnected = (): LinkError => new LinkError("link.lost", "not connected");
+const unsupported = (): UsageError => new UsageError("usage.unsupported", "not in this dialect");

@@ -1,0 +1,252 @@
+// Performs what the client machine decides, with exactly one link and one timer.
+import { ChannelTable } from "../client/channel-table.ts";
+import { hello } from "../client/greet.ts";
+import { closeCodeOf } from "../client/resume.ts";
+import { step } from "../client/session.ts";
+import { type Effect, firstState, type Input, isConnected, type State } from "../client/state.ts";
+import { GatewayError, LinkError, PeerError, type TrunklineError } from "../errors.ts";
+import type { TimerHandle } from "../ports/clock.ts";
+import type { Link } from "../ports/transport.ts";
+import { checkFrame, gatewayShapes } from "../wire/check-frame.ts";
+import type { ClientFrame, EventFrame, GatewayFrame, Verdict } from "../wire/frame.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { redact } from "./redact.ts";
+
+/** What the driver tells its owner. Nothing here may throw. */
+export interface Outlet {
+  /** An event to deliver. */
+  event(frame: EventFrame): void;
+  /** A verdict that was applied. */
+  verdict(verdict: Verdict): void;
+  /** The machine moved. */
+  moved(next: State, previous: State): void;
+  pong(id: number | undefined): void;
+  /** What one message was taken for (W-10). */
+  outcome(outcome: Outcome): void;
+  /** What a person should know; `over`: nothing follows. */
+  error(error: TrunklineError, over?: boolean): void;
+  /** A link was lost and another attempt follows. */
+  lost(error: LinkError): void;
+}
+
+export type Outcome = "ping" | "event" | "no_event" | "unparseable";
+
+export interface Driver {
+  readonly state: State;
+  readonly table: ChannelTable;
+  /** The gateway's id of this connection, or null. */
+  readonly connection: string | null;
+  /** When the timer fires, by the clock. */
+  readonly dueAt: number;
+  feed(input: Input): void;
+  send(frame: ClientFrame): void;
+  /** Asks for the streams that are due. */
+  flush(): void;
+}
+
+export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
+  const { clock, dialect, getToken } = options;
+  const config = { ...options, canRefresh: !!getToken };
+  const table = new ChannelTable();
+  const instance = `${clock.random()}${clock.random()}`;
+  const queue: (() => void)[] = [];
+  let performing = false;
+  let state = firstState;
+  let token = options.apiKey ?? options.publicKey;
+  let link: Link | undefined;
+  /** The attempt whose frames are read; 0: none. */
+  let reading = 0;
+  let connection: string | null = null;
+  let connectedAt: number | undefined;
+  let timer: TimerHandle | undefined;
+  let dueAt = 0;
+  let heard = false;
+
+  // The state moves at once, effects follow in order, also when one of them leads to another input.
+  function feed(input: Input): void {
+    const previous = state;
+    const [next, effects] = step(state, input, config);
+    state = next;
+    queue.push(...effects.map((effect) => () => perform(effect)), () => outlet.moved(next, previous));
+    if (performing) return;
+    performing = true;
+    for (let task = queue.shift(); task; task = queue.shift()) task();
+    performing = false;
+  }
+
+  function perform(effect: Effect): unknown {
+    switch (effect.kind) {
+      case "get-token":
+        return getToken ? void askToken(effect.link, effect.fresh) : feed({ kind: "token", link: effect.link });
+      case "dial":
+        return dial(effect.link);
+      case "greet":
+        table.restart();
+        return dialect.enveloped && send(hello(token, instance, table.requests()));
+      case "send":
+        return send(effect.frame);
+      case "hang-up":
+        reading = 0;
+        return link?.close(1000, "");
+      case "terminate":
+        reading = 0;
+        return link?.terminate();
+      case "wake":
+        return arm(effect.afterMs);
+      case "retry":
+        if (effect.lost) outlet.lost(new LinkError("link.lost", redact(`link lost: ${effect.lost}`)));
+        return arm(effect.ceilingMs * (1 - options.jitter * clock.random()));
+      case "fail":
+        // The machine fails with codes of the `gateway` family only.
+        return outlet.error(new GatewayError(effect.code as GatewayError["code"], redact(effect.reason)), true);
+    }
+  }
+
+  function arm(afterMs: number | null): void {
+    if (timer) clock.clearTimer(timer);
+    timer = undefined;
+    heard = false;
+    if (afterMs === null) return;
+    dueAt = clock.now() + afterMs;
+    timer = clock.setTimer(() => {
+      timer = undefined;
+      feed({ kind: "woke", heard, lateMs: clock.now() - dueAt, upMs: upMs() });
+    }, afterMs);
+  }
+
+  function upMs(): number {
+    return clock.now() - (connectedAt ?? clock.now());
+  }
+
+  function closed(attempt: number, code: number, reason: string): void {
+    feed({ kind: "closed", link: attempt, code, reason, upMs: upMs() });
+  }
+
+  async function askToken(attempt: number, fresh: boolean): Promise<void> {
+    try {
+      // Later than now, so that getToken may use the client that is being made.
+      await null;
+      const got: unknown = await getToken?.({ fresh });
+      if (typeof got !== "string") throw new TypeError(`expected a string, got ${typeof got}`);
+      if (attempt === state.link) token = got;
+      feed({ kind: "token", link: attempt });
+    } catch (cause) {
+      if (attempt !== state.link || state.phase !== "authorizing") return;
+      outlet.error(new LinkError("link.token-failed", "getToken failed", { cause }));
+      closed(attempt, 1006, "no token");
+    }
+  }
+
+  function dial(attempt: number): void {
+    reading = attempt;
+    connection = null;
+    connectedAt = undefined;
+    link = options.transport.open(
+      { url: dialect.url(options.url, token), protocols: dialect.protocols },
+      {
+        onOpen: () => feed({ kind: "opened", link: attempt }),
+        onMessage: (data) => {
+          if (reading === attempt) read(data);
+        },
+        onClose: ({ code, reason, cause }) => closed(attempt, code, reason || String(cause ?? "")),
+      },
+    );
+  }
+
+  function send(frame: ClientFrame): void {
+    link?.send(dialect.codec.encode(frame));
+  }
+
+  function flush(): void {
+    while (table.due && isConnected(state.phase)) send({ type: "subscribe", streams: table.requests() });
+  }
+
+  function read(data: string | Uint8Array): void {
+    heard = true;
+    let messages: unknown;
+    try {
+      // The cast: a codec refuses what it can't read, binary frames among it.
+      messages = dialect.codec.decode(data as string);
+    } catch {
+      // What the parser says is not passed on: it may repeat the text.
+      return outlet.outcome(bad(`expected JSON, got ${data.length} characters that are not`));
+    }
+    if (!Array.isArray(messages)) return outlet.outcome(receive(messages as GatewayFrame));
+    const attempt = reading;
+    for (const message of messages) {
+      // A listener may have closed the client.
+      if (reading === attempt) outlet.outcome(receive(message));
+    }
+  }
+
+  function bad(problem: string): Outcome {
+    outlet.error(new PeerError("peer.bad-frame", problem));
+    return "unparseable";
+  }
+
+  function receive(message: GatewayFrame | null): Outcome {
+    if (message?.type === "event") {
+      const { event, channel, offset, tag } = message;
+      // The hot path; the walker would name the field, and cost more.
+      if (typeof event !== "string" || typeof channel !== "string" || (offset !== undefined && !(offset >= 0 && typeof tag === "string"))) {
+        return bad("event: expected event and channel, and with an offset a tag");
+      }
+      if (isConnected(state.phase) && table.accept(message)) outlet.event(message);
+      if (table.due) flush();
+      return "event";
+    }
+    const { problem, frame } = checkFrame<GatewayFrame>(message, gatewayShapes) as { readonly problem?: string; readonly frame?: GatewayFrame };
+    if (problem) bad(problem);
+    switch (frame?.type) {
+      case "connected":
+        if (state.phase !== "greeting") break;
+        connection = frame.connection;
+        connectedAt = clock.now();
+        judge(frame.streams, { kind: "connected", heartbeatMs: frame.heartbeatMs, spreadMs: frame.spreadMs });
+        break;
+      case "verdict":
+        judge(frame.streams);
+        break;
+      case "ping":
+        if (frame.positions) table.check(frame.positions);
+        feed({ kind: "pinged", id: frame.id, spreadMs: frame.spreadMs });
+        flush();
+        return "ping";
+      case "pong":
+        outlet.pong(frame.id);
+        break;
+      case "drain":
+        feed({ kind: "drained", spreadMs: frame.spreadMs });
+        break;
+      case "error":
+        if (frame.fatal && state.phase === "greeting") closed(reading, closeCodeOf(frame.code), frame.message);
+        // The gateway's codes are ours; one of a later version is passed on as it is.
+        else outlet.error(new GatewayError(frame.code as GatewayError["code"], redact(frame.message)));
+    }
+    return "no_event";
+  }
+
+  /** Positions are fixed before anybody is told that they are. */
+  function judge(verdicts: readonly Verdict[], input?: Input): void {
+    const applied = verdicts.filter((verdict) => table.apply(verdict));
+    if (input) feed(input);
+    for (const verdict of applied) outlet.verdict(verdict);
+    flush();
+  }
+
+  return {
+    table,
+    feed,
+    send,
+    flush,
+    get state() {
+      return state;
+    },
+    get connection() {
+      return connection;
+    },
+    get dueAt() {
+      return dueAt;
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { plain, type PlainOptions } from "./plain.ts";
