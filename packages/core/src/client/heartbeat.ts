@@ -1,4 +1,5 @@
 // Telling a quiet link from a dead one. PROTOCOL §4.
+import type { ConnectedFrame, PingFrame } from "../wire/frame.ts";
 import { afterLoss } from "./resume.ts";
 import { type Effect, type Input, type SessionConfig, type State, type Step, wake } from "./state.ts";
 
@@ -6,14 +7,27 @@ import { type Effect, type Input, type SessionConfig, type State, type Step, wak
 export const lateMs = 1_000;
 
 /** The next `ping` is due within the interval and a grace. Every `ping` sets the deadline anew; events do not. */
-export function deadline(heartbeatMs: number, config: SessionConfig): Effect {
-  return wake(heartbeatMs && heartbeatMs + config.heartbeatGraceMs);
+function deadline(state: State, config: SessionConfig): Step {
+  const { heartbeatMs } = state;
+  return [{ ...state, probing: false }, [wake(heartbeatMs && heartbeatMs + config.heartbeatGraceMs)]];
+}
+
+/** `connected` came. */
+export function welcome(state: State, { heartbeatMs, spreadMs }: ConnectedFrame, config: SessionConfig): Step {
+  return deadline({ ...state, phase: "ready", met: true, heartbeatMs, spreadMs }, config);
+}
+
+/** In any phase with a link, at once; the timer is the heartbeat's only while `ready`. */
+export function answerPing(state: State, { id, spreadMs = state.spreadMs }: PingFrame, config: SessionConfig): Step {
+  const pong: Effect = { kind: "send", frame: id === undefined ? { type: "pong" } : { type: "pong", id } };
+  const [next, effects] = deadline({ ...state, spreadMs }, config);
+  return [next, state.phase === "ready" ? [pong, ...effects] : [pong]];
 }
 
 /** The deadline passed without a `ping`. */
-export function onSilence(state: State, input: Extract<Input, { kind: "woke" }>, config: SessionConfig): Step {
+export function onSilence(state: State, input: Extract<Input, { type: "woke" }>, config: SessionConfig): Step {
   // Something else came: alive.
-  if (input.heard) return [{ ...state, probing: false }, [deadline(state.heartbeatMs, config)]];
+  if (input.heard) return deadline(state, config);
   if (input.lateMs < lateMs || state.probing) return afterLoss(state, 1006, "no heartbeat", input.upMs, config);
   return [{ ...state, probing: true }, [{ kind: "send", frame: { type: "ping" } }, wake(config.heartbeatGraceMs)]];
 }

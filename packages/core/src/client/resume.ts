@@ -15,14 +15,9 @@ const refusals: Readonly<Record<string, number>> = {
   superseded: 4409,
 };
 
-/** The close code of a fatal `error`; 1006, so back-off, for those that say nothing about coming back. */
+/** The close code that a fatal `error` foretells; 1006, so back-off, for those that say nothing about coming back. */
 export function closeCodeOf(errorCode: string): number {
   return refusals[errorCode.slice(8)] ?? 1006;
-}
-
-/** The error code of a close after which nothing follows. */
-function errorCodeOf(code: number): ErrorCode {
-  return `gateway.${Object.keys(refusals).find((reason) => refusals[reason] === code) ?? "bad-request"}` as ErrorCode;
 }
 
 /** A new attempt, beginning with its token. */
@@ -35,26 +30,34 @@ export function ask(state: State, config: SessionConfig, fresh = false): Step {
 }
 
 /**
- * A link is gone, or never came, or has to go. `upMs`: how long it had been connected. Whatever follows, the link is
- * dropped first: it may not know yet.
+ * A link is gone, or never came, or has to go: `parting` sees to that first. `upMs`: how long it had been connected.
  */
-export function afterLoss(lost: State, code: number, reason: string, upMs: number, config: SessionConfig): Step {
+export function afterLoss(
+  lost: State,
+  code: number,
+  reason: string,
+  upMs: number,
+  config: SessionConfig,
+  parting: "terminate" | "hang-up" = "terminate",
+): Step {
   const held = upMs >= stableMs;
-  const state = { ...lost, probing: false, ...(held && { attempt: 0, refreshed: false }) };
-  const { attempt } = state;
+  const state: State = { ...lost, phase: "waiting", ...(held && { attempt: 0, refreshed: false }) };
+  const { attempt, refreshed, online, spreadMs } = state;
   const rule = retryRule(code);
-  const then = ([next, effects]: Step): Step => [next, [{ kind: "terminate" }, ...effects]];
-  if (rule === "token" && config.canRefresh && !state.refreshed) return then(ask({ ...state, refreshed: true }, config, true));
-  if (rule === "never" || rule === "token") return then(stop(state, { kind: "fail", code: errorCodeOf(code), reason }));
-  // Without a network no attempt is made, and none is counted.
-  if (!state.online) return then([{ ...state, phase: "waiting" }, [wake(0)]]);
-  // A gateway that says "at once" twice in a row is not taken at its word.
-  const hintMs = attempt > 0 ? null : rule === "now" ? 0 : held ? state.spreadMs : null;
-  const retry: Effect = { kind: "retry", ceilingMs: hintMs ?? config.backoff(attempt), lost: `${code} ${reason}` };
-  return then([{ ...state, phase: "waiting", attempt: attempt + 1 }, [retry]]);
-}
+  const leave = (next: State, ...effects: readonly Effect[]): Step => [next, [{ kind: parting }, ...effects]];
 
-/** No link, no timer. */
-export function stop(state: State, ...effects: readonly Effect[]): Step {
-  return [{ ...state, phase: "closed" }, [wake(0), ...effects]];
+  if (rule === "token" && config.canRefresh && !refreshed) {
+    const [next, effects] = ask({ ...state, refreshed: true }, config, true);
+    return leave(next, ...effects);
+  }
+  if (rule === "token" || rule === "never") {
+    const name = Object.keys(refusals).find((key) => refusals[key] === code) ?? "bad-request";
+    return leave({ ...state, phase: "closed" }, wake(0), { kind: "fail", code: `gateway.${name}` as ErrorCode, reason });
+  }
+  // Without a network no attempt is made, and none is counted.
+  if (!online) return leave(state, wake(0));
+  // A gateway that says "at once" twice in a row is not taken at its word.
+  const hintMs = rule === "now" ? 0 : held ? spreadMs : null;
+  const ceilingMs = hintMs === null || attempt > 0 ? config.backoff(attempt) : hintMs;
+  return leave({ ...state, attempt: attempt + 1 }, { kind: "retry", ceilingMs, lost: `${code} ${reason}` });
 }

@@ -1,105 +1,73 @@
 // The client machine: state + input → next state + effects, which the driver performs in order. Pure and total: no
-// clock, no dice, no promise; an input that means nothing in a phase changes nothing. Data frames do not pass here: they
-// go through the channel table to the listeners and are felt only as `heard`.
-import { deadline, onSilence } from "./heartbeat.ts";
-import { afterLoss, ask, stop } from "./resume.ts";
-import {
-  firstState,
-  type Effect,
-  type Input,
-  isConnected,
-  type Phase,
-  type SessionConfig,
-  type State,
-  type Step,
-  wake,
-} from "./state.ts";
+// clock, no dice, no promise; an input that a phase does not name changes nothing. Events do not pass here: they go
+// through the channel table to the listeners and are felt only as `heard`.
+import { answerPing, onSilence, welcome } from "./heartbeat.ts";
+import { afterLoss, ask, closeCodeOf } from "./resume.ts";
+import { type Effect, firstState, type Input, type Phase, type SessionConfig, type State, type Step, wake } from "./state.ts";
 
-/** How long the peer may take to answer when a drained link is closed. */
-const drainTimeoutMs = 2_000;
+type Rule<Type extends Input["type"]> = (state: State, input: Extract<Input, { type: Type }>, config: SessionConfig) => Step;
+type Rules = { readonly [Type in Input["type"]]?: Rule<Type> };
+
+const start: Rule<"connect"> = ({ link, online }, _, config) => ask({ ...firstState, link, online }, config);
+const stop = (state: State): Step => to(state, "closed", wake(0), { kind: "terminate" });
+const hangUp: Rule<"close"> = (state, { timeoutMs }) => to(state, "closing", wake(timeoutMs), { kind: "hang-up" });
+const lost: Rule<"closed"> = (state, { code, reason, upMs }, config) => afterLoss(state, code, reason, upMs, config);
+const late: Rule<"woke"> = (state, { upMs }, config) => afterLoss(state, 1006, "no answer in time", upMs, config);
+
+/** A link is open, or may become so. */
+const linked: Rules = { close: hangUp, closed: lost, woke: late };
+
+/** Which inputs mean something in which phase. PROTOCOL §2, §4, §6, §7. */
+const rules: Readonly<Record<Phase, Rules>> = {
+  idle: { connect: start, close: stop },
+  closed: { connect: start },
+  authorizing: {
+    token: (state, { link }, config) => to(state, "connecting", wake(config.connectTimeoutMs), { kind: "dial", link }),
+    close: stop,
+    closed: lost,
+    woke: late,
+  },
+  connecting: {
+    ...linked,
+    opened: (state, _, config) => to(state, "greeting", wake(config.greetTimeoutMs), { kind: "greet" }),
+  },
+  greeting: {
+    ...linked,
+    connected: welcome,
+    ping: answerPing,
+    // A gateway may refuse and then not close (W-16). Later on, the close that follows decides.
+    error: (state, { code, message, fatal }, config) =>
+      fatal ? afterLoss(state, closeCodeOf(code), message, 0, config) : [state, []],
+  },
+  ready: {
+    ...linked,
+    ping: answerPing,
+    drain: (state, { spreadMs }) => to(state, "draining", { kind: "retry", ceilingMs: spreadMs }),
+    woke: onSilence,
+  },
+  draining: {
+    ...linked,
+    ping: answerPing,
+    // Politely; should the gateway not answer, the next attempt drops what is left of the link.
+    woke: (state, { upMs }, config) => afterLoss(state, 1000, "drained", upMs, config, "hang-up"),
+  },
+  waiting: { close: stop, woke: (state, _, config) => (state.online ? ask(state, config) : [state, []]) },
+  closing: { connect: start, closed: stop, woke: stop },
+};
 
 export function step(state: State, input: Input, config: SessionConfig): Step {
-  const { phase } = state;
-  const to = (next: Phase, ...effects: readonly Effect[]): Step => [{ ...state, phase: next }, effects];
-  const leave = (next: Phase, timeoutMs: number): Step => to(next, wake(timeoutMs), { kind: "hang-up" });
-  const connected = isConnected(phase);
-  const linked = connected || phase === "connecting" || phase === "greeting";
-  const nothing: Step = [state, []];
-  if ("link" in input && input.link !== state.link) return nothing;
-
-  switch (input.kind) {
-    case "connect":
-      if (phase === "closing") return to("reopening");
-      if (phase === "idle" || phase === "closed") return start(state, config);
-      break;
-
-    case "close":
-      if (linked) return leave("closing", input.timeoutMs);
-      if (isParting(phase)) return to("closing");
-      if (phase !== "closed") return stop(state);
-      break;
-
-    case "network": {
-      const { online } = input;
-      if (online === state.online) break;
-      if (phase !== "waiting") return [{ ...state, online }, []];
-      return online ? ask({ ...state, online }, config) : [{ ...state, online }, [wake(0)]];
-    }
-
-    case "token":
-      if (phase === "authorizing") return to("connecting", wake(config.connectTimeoutMs), { kind: "dial", link: state.link });
-      break;
-
-    case "opened":
-      if (phase === "connecting") return to("greeting", wake(config.greetTimeoutMs), { kind: "greet" });
-      break;
-
-    case "connected": {
-      const { heartbeatMs, spreadMs } = input;
-      if (phase !== "greeting") break;
-      return [{ ...state, phase: "ready", met: true, heartbeatMs, spreadMs }, [deadline(heartbeatMs, config)]];
-    }
-
-    case "pinged": {
-      if (!connected && phase !== "greeting") break;
-      const pong: Effect = { kind: "send", frame: { type: "pong", ...(input.id !== undefined && { id: input.id }) } };
-      return [
-        { ...state, probing: false, spreadMs: input.spreadMs ?? state.spreadMs },
-        // The timer is taken in the other phases.
-        phase === "ready" ? [pong, deadline(state.heartbeatMs, config)] : [pong],
-      ];
-    }
-
-    case "drained":
-      if (phase === "ready") return to("draining", { kind: "retry", ceilingMs: input.spreadMs });
-      break;
-
-    case "closed":
-      if (isParting(phase)) return parted(state, input.upMs, config);
-      if (linked || phase === "authorizing") return afterLoss(state, input.code, input.reason, input.upMs, config);
-      break;
-
-    case "woke":
-      if (phase === "waiting") return ask(state, config);
-      if (phase === "ready") return onSilence(state, input, config);
-      if (phase === "draining") return leave("leaving", drainTimeoutMs);
-      if (isParting(phase)) return parted(state, input.upMs, config);
-      if (linked || phase === "authorizing") return afterLoss(state, 1006, "no answer in time", 0, config);
-  }
-  return nothing;
+  if (input.type === "network") return network(state, input.online, config);
+  const rule = rules[state.phase][input.type] as Rule<Input["type"]> | undefined;
+  const stale = "link" in input && input.link !== state.link;
+  return rule === undefined || stale ? [state, []] : rule(state, input, config);
 }
 
-function isParting(phase: Phase): boolean {
-  return phase === "closing" || phase === "leaving" || phase === "reopening";
+function network(state: State, online: boolean, config: SessionConfig): Step {
+  const next = { ...state, online };
+  if (state.phase !== "waiting" || online === state.online) return [next, []];
+  return online ? ask(next, config) : [next, [wake(0)]];
 }
 
-function start({ link, online }: State, config: SessionConfig): Step {
-  return ask({ ...firstState, link, online }, config);
-}
-
-/** The link that was being left is gone, or has to go. */
-function parted(state: State, upMs: number, config: SessionConfig): Step {
-  if (state.phase === "leaving") return afterLoss(state, 1000, "drained", upMs, config);
-  const [next, effects] = state.phase === "reopening" ? start(state, config) : stop(state);
-  return [next, [{ kind: "terminate" }, ...effects]];
+function to(state: State, phase: Phase, ...effects: readonly Effect[]): Step {
+  return [{ ...state, phase }, effects];
 }

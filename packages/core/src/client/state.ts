@@ -1,7 +1,7 @@
 // What the client machine is made of: states, inputs and effects, all plain data, so that whole sessions can be written
 // down as JSON (test/vectors/sessions).
 import type { ErrorCode } from "../errors.ts";
-import type { ClientFrame } from "../wire/frame.ts";
+import type { ClientFrame, EventFrame, GatewayFrame } from "../wire/frame.ts";
 import type { Backoff } from "./backoff.ts";
 
 export type Phase =
@@ -16,12 +16,8 @@ export type Phase =
   | "ready"
   /** Connected, and asked to leave: the timer says when. */
   | "draining"
-  /** Closing the link politely, to come back as after any loss. */
-  | "leaving"
-  /** Closing the link politely, for good … */
+  /** Closing the link politely, for good. */
   | "closing"
-  /** … and then to connect again. */
-  | "reopening"
   /** No link; the timer says when to try again, or the network must return first. */
   | "waiting"
   /** By `close`, or because the gateway refused for good. */
@@ -46,23 +42,20 @@ export interface State {
   readonly probing: boolean;
 }
 
-/** What happens to a client. Inputs with a `link` come from that attempt. */
+/** What happens to a client. Frames of the gateway are inputs as they are, read from the newest link only. */
 export type Input =
-  | { readonly kind: "connect" }
+  | Exclude<GatewayFrame, EventFrame>
+  | { readonly type: "connect" }
   /** `timeoutMs`: how long the peer may take to answer. */
-  | { readonly kind: "close"; readonly timeoutMs: number }
-  | { readonly kind: "network"; readonly online: boolean }
-  /** The token is there. It stays with the driver: no secret enters the machine. */
-  | { readonly kind: "token"; readonly link: number }
-  | { readonly kind: "opened"; readonly link: number }
-  /** The link is gone, or must go since the gateway said a fatal `error`, or there is no token to open it with. */
-  | { readonly kind: "closed"; readonly link: number; readonly code: number; readonly reason: string; readonly upMs: number }
-  /** Frames; they are read from the newest link only. */
-  | { readonly kind: "connected"; readonly heartbeatMs: number; readonly spreadMs: number }
-  | { readonly kind: "pinged"; readonly id?: number | undefined; readonly spreadMs?: number | undefined }
-  | { readonly kind: "drained"; readonly spreadMs: number }
+  | { readonly type: "close"; readonly timeoutMs: number }
+  | { readonly type: "network"; readonly online: boolean }
+  /** The token of attempt `link` is there. It stays with the driver: no secret enters the machine. */
+  | { readonly type: "token"; readonly link: number }
+  | { readonly type: "opened"; readonly link: number }
+  /** The link is gone, or there is no token to open it with. `upMs`: how long it had been connected. */
+  | { readonly type: "closed"; readonly link: number; readonly code: number; readonly reason: string; readonly upMs: number }
   /** The timer. `heard`: a frame came since it was set; `lateMs`: how much later than asked it fired. */
-  | { readonly kind: "woke"; readonly heard: boolean; readonly lateMs: number; readonly upMs: number };
+  | { readonly type: "woke"; readonly heard: boolean; readonly lateMs: number; readonly upMs: number };
 
 /** What the driver does, in order. */
 export type Effect =

@@ -121,7 +121,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   }
 
   function close({ timeoutMs = 2_000 } = {}): Promise<void> {
-    driver.feed({ kind: "close", timeoutMs });
+    driver.feed({ type: "close", timeoutMs });
     return driver.state.phase === "closed" ? Promise.resolve() : gone.promise;
   }
 
@@ -150,7 +150,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
 
   const client: Omit<Client, "on" | "off" | "once" | "status"> = {
     connect: () => {
-      driver.feed({ kind: "connect" });
+      driver.feed({ type: "connect" });
       return readiness.promise;
     },
     close,
@@ -177,7 +177,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     [Symbol.asyncDispose]: () => close(),
   };
   for (const channel of options.channels) driver.table.subscribe(channel);
-  if (options.autoConnect) driver.feed({ kind: "connect" });
+  if (options.autoConnect) driver.feed({ type: "connect" });
   // The cast: names and arguments are tied together by the interface, not inside.
   return Object.defineProperty(Object.assign(client, { on, off, once }), "status", { get: () => statusOf(driver.state) }) as Client<C>;
 }

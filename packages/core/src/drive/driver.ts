@@ -1,7 +1,6 @@
 // Performs what the client machine decides, with exactly one link and one timer.
 import { ChannelTable } from "../client/channel-table.ts";
 import { hello } from "../client/greet.ts";
-import { closeCodeOf } from "../client/resume.ts";
 import { step } from "../client/session.ts";
 import { type Effect, firstState, type Input, isConnected, type State } from "../client/state.ts";
 import { GatewayError, LinkError, PeerError, type TrunklineError } from "../errors.ts";
@@ -10,7 +9,6 @@ import type { Link } from "../ports/transport.ts";
 import { checkFrame, gatewayShapes } from "../wire/check-frame.ts";
 import type { ClientFrame, EventFrame, GatewayFrame, Verdict } from "../wire/frame.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { redact } from "./redact.ts";
 
 /** What the driver tells its owner. Nothing here may throw. */
 export interface Outlet {
@@ -77,7 +75,7 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   function perform(effect: Effect): unknown {
     switch (effect.kind) {
       case "get-token":
-        return getToken ? void askToken(effect.link, effect.fresh) : feed({ kind: "token", link: effect.link });
+        return getToken ? void askToken(effect.link, effect.fresh) : feed({ type: "token", link: effect.link });
       case "dial":
         return dial(effect.link);
       case "greet":
@@ -94,11 +92,11 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
       case "wake":
         return arm(effect.afterMs);
       case "retry":
-        if (effect.lost) outlet.lost(new LinkError("link.lost", redact(`link lost: ${effect.lost}`)));
+        if (effect.lost) outlet.lost(new LinkError("link.lost", `link lost: ${effect.lost}`));
         return arm(effect.ceilingMs * (1 - options.jitter * clock.random()));
       case "fail":
         // The machine fails with codes of the `gateway` family only.
-        return outlet.error(new GatewayError(effect.code as GatewayError["code"], redact(effect.reason)), true);
+        return outlet.error(new GatewayError(effect.code as GatewayError["code"], `refused for good: ${effect.reason}`), true);
     }
   }
 
@@ -110,7 +108,7 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
     dueAt = clock.now() + afterMs;
     timer = clock.setTimer(() => {
       timer = undefined;
-      feed({ kind: "woke", heard, lateMs: clock.now() - dueAt, upMs: upMs() });
+      feed({ type: "woke", heard, lateMs: clock.now() - dueAt, upMs: upMs() });
     }, afterMs);
   }
 
@@ -119,7 +117,7 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   }
 
   function closed(attempt: number, code: number, reason: string): void {
-    feed({ kind: "closed", link: attempt, code, reason, upMs: upMs() });
+    feed({ type: "closed", link: attempt, code, reason, upMs: upMs() });
   }
 
   async function askToken(attempt: number, fresh: boolean): Promise<void> {
@@ -129,7 +127,7 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
       const got: unknown = await getToken?.({ fresh });
       if (typeof got !== "string") throw new TypeError(`expected a string, got ${typeof got}`);
       if (attempt === state.link) token = got;
-      feed({ kind: "token", link: attempt });
+      feed({ type: "token", link: attempt });
     } catch (cause) {
       if (attempt !== state.link || state.phase !== "authorizing") return;
       outlet.error(new LinkError("link.token-failed", "getToken failed", { cause }));
@@ -138,13 +136,14 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   }
 
   function dial(attempt: number): void {
+    link?.terminate();
     reading = attempt;
     connection = null;
     connectedAt = undefined;
     link = options.transport.open(
       { url: dialect.url(options.url, token), protocols: dialect.protocols },
       {
-        onOpen: () => feed({ kind: "opened", link: attempt }),
+        onOpen: () => feed({ type: "opened", link: attempt }),
         onMessage: (data) => {
           if (reading === attempt) read(data);
         },
@@ -195,43 +194,27 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
       if (table.due) flush();
       return "event";
     }
-    const { problem, frame } = checkFrame<GatewayFrame>(message, gatewayShapes) as { readonly problem?: string; readonly frame?: GatewayFrame };
-    if (problem) bad(problem);
-    switch (frame?.type) {
-      case "connected":
-        if (state.phase !== "greeting") break;
-        connection = frame.connection;
-        connectedAt = clock.now();
-        judge(frame.streams, { kind: "connected", heartbeatMs: frame.heartbeatMs, spreadMs: frame.spreadMs });
-        break;
-      case "verdict":
-        judge(frame.streams);
-        break;
-      case "ping":
-        if (frame.positions) table.check(frame.positions);
-        feed({ kind: "pinged", id: frame.id, spreadMs: frame.spreadMs });
-        flush();
-        return "ping";
-      case "pong":
-        outlet.pong(frame.id);
-        break;
-      case "drain":
-        feed({ kind: "drained", spreadMs: frame.spreadMs });
-        break;
-      case "error":
-        if (frame.fatal && state.phase === "greeting") closed(reading, closeCodeOf(frame.code), frame.message);
-        // The gateway's codes are ours; one of a later version is passed on as it is.
-        else outlet.error(new GatewayError(frame.code as GatewayError["code"], redact(frame.message)));
+    const checked = checkFrame<Exclude<GatewayFrame, EventFrame>>(message, gatewayShapes);
+    if (checked.kind === "bad") bad(checked.problem);
+    if (checked.kind !== "frame") return "no_event";
+    const { frame } = checked;
+    const { type } = frame;
+    const { phase } = state;
+    // Positions are fixed before anybody is told that they are.
+    const greeted = type === "connected" && phase === "greeting";
+    const verdicts = greeted || type === "verdict" ? frame.streams.filter((verdict) => table.apply(verdict)) : [];
+    if (greeted) {
+      connection = frame.connection;
+      connectedAt = clock.now();
     }
-    return "no_event";
-  }
-
-  /** Positions are fixed before anybody is told that they are. */
-  function judge(verdicts: readonly Verdict[], input?: Input): void {
-    const applied = verdicts.filter((verdict) => table.apply(verdict));
-    if (input) feed(input);
-    for (const verdict of applied) outlet.verdict(verdict);
+    if (type === "ping" && frame.positions) table.check(frame.positions);
+    feed(frame);
+    for (const verdict of verdicts) outlet.verdict(verdict);
     flush();
+    if (type === "pong") outlet.pong(frame.id);
+    // The gateway's codes are ours; one of a later version is passed on as it is. What ends the link is told as its end.
+    if (type === "error" && !(frame.fatal && phase === "greeting")) outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
+    return type === "ping" ? type : "no_event";
   }
 
   return {

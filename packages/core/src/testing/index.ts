@@ -7,3 +7,4 @@ export {
   type ContractSubject,
   transportContract,
 } from "./transport-contract.ts";
+export { type Replayed, replay, type SessionLine, sessionDefaults } from "./replay.ts";

@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { clientShapes, shapeProblem } from "../wire/check-frame.ts";
+import { version } from "../wire/version.ts";
+import { hello } from "./greet.ts";
+
+const streams = [{ channel: "a", position: { epoch: "e", offset: 3, tag: "t" } }, { channel: "b" }];
+
+it("§2.3 §7.5 says who it is and names each stream with its position", () => {
+  const frame = hello("secret", "instance", streams);
+  expect(frame).toEqual({ type: "hello", token: "secret", instance: "instance", client: `trunkline/${version}`, streams });
+  expect(shapeProblem(frame, clientShapes["hello"]!, "hello")).toBeNull();
+});
+
+it("has no token field when there is none", () => {
+  expect("token" in hello(undefined, "instance", [])).toBe(false);
+});
