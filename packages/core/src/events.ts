@@ -7,9 +7,9 @@ export interface EventsOptions extends ListenOptions {
   readonly limit?: number;
 }
 
-interface Source<Name, Args> {
-  on(name: Name, listener: (...args: never) => unknown): () => void;
-  once(name: Name, options?: ListenOptions): Promise<Args>;
+/** What can be looped over: a client, or any emitter. */
+interface Source<Name extends string, Args extends readonly unknown[]> {
+  on(name: Name, listener: (...args: Args) => unknown): () => void;
 }
 
 /**
@@ -17,7 +17,7 @@ interface Source<Name, Args> {
  * `for await (const [post, meta] of events(client, "post.created", { signal })) …`
  * @throws {UsageError} `usage.overflow` when more than `limit` events wait to be read
  */
-export async function* events<Name extends string, Args>(
+export async function* events<Name extends string, Args extends readonly unknown[]>(
   source: Source<Name, Args>,
   name: Name,
   { signal, limit = 1000 }: EventsOptions = {},
@@ -26,8 +26,8 @@ export async function* events<Name extends string, Args>(
   let over = false;
   let wake = (): void => {};
   const abort = (): void => wake();
-  const undo = source.on(name, (...args: unknown[]) => {
-    over ||= queue.push(args as Args) > limit;
+  const undo = source.on(name, (...args) => {
+    over ||= queue.push(args) > limit;
     wake();
   });
   signal?.addEventListener("abort", abort);
