@@ -1,0 +1,267 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EventFrame, Position, Verdict } from "../wire/frame.ts";
+import { ChannelTable } from "./channel-table.ts";
+
+const at = (offset: number, tag = `t${offset}`, epoch = "e"): Position => ({ epoch, offset, tag });
+const event = (offset?: number, tag = `t${offset}`, channel = "c"): EventFrame => ({
+  type: "event",
+  channel,
+  event: "x",
+  data: null,
+  ...(offset === undefined ? {} : { offset, tag }),
+});
+const fresh = (offset: number, channel = "c"): Verdict => ({ channel, verdict: "fresh", position: at(offset) });
+
+/** A table whose channel `c` is live at `offset`. */
+function live(offset: number): ChannelTable {
+  const table = new ChannelTable();
+  table.apply(fresh(offset));
+  return table;
+}
+const cursor = (table: ChannelTable, channel = "c") =>
+  table.health().find((stream) => stream.channel === channel)?.position;
+
+describe("§5.5 the rule per event", () => {
+  it("1. without an offset: deliver, also where the channel is not known", () => {
+    expect(new ChannelTable().accept(event())).toBe(true);
+    expect(live(4).accept(event())).toBe(true);
+  });
+
+  it("2. without a cursor: drop", () => {
+    const table = new ChannelTable();
+    expect(table.accept(event(1))).toBe(false);
+    table.subscribe("c");
+    expect(table.accept(event(1))).toBe(false);
+  });
+
+  it("2. while a verdict is awaited: drop, and ask no second time", () => {
+    const table = live(4);
+    table.accept(event(6));
+    expect(table.requests()).toEqual([{ channel: "c", position: at(4) }]);
+    expect(table.accept(event(5))).toBe(false);
+    expect(table.accept(event(7))).toBe(false);
+    expect(table.due).toBe(false);
+    expect(cursor(table)).toEqual(at(4));
+  });
+
+  it("3. the next one: deliver, advance", () => {
+    const table = live(4);
+    expect(table.accept(event(5))).toBe(true);
+    expect(cursor(table)).toEqual(at(5));
+    expect(table.due).toBe(false);
+  });
+
+  it("4. one that was seen: a duplicate, drop", () => {
+    const table = live(4);
+    expect([table.accept(event(4)), table.accept(event(3)), table.due]).toEqual([false, false, false]);
+  });
+
+  it("4. the same offset with another tag: a fork, ask again", () => {
+    const table = live(4);
+    expect(table.accept(event(4, "other"))).toBe(false);
+    expect(table.due).toBe(true);
+    expect(table.requests()).toEqual([{ channel: "c", position: at(4) }]);
+    expect(table.due).toBe(false);
+  });
+
+  it("5. one too far: hold the channel until the verdict", () => {
+    const table = live(4);
+    expect(table.accept(event(6))).toBe(false);
+    expect(table.settled).toBe(false);
+    table.requests();
+    table.apply({ channel: "c", verdict: "recovered", position: at(6), count: 2 });
+    expect(table.settled).toBe(true);
+    expect([5, 6, 7].map((offset) => table.accept(event(offset)))).toEqual([true, true, true]);
+  });
+
+  it("keeps the cursors of channels apart", () => {
+    const table = live(4);
+    table.apply(fresh(9, "d"));
+    expect(table.accept(event(10, "t10", "d"))).toBe(true);
+    expect([cursor(table), cursor(table, "d")]).toEqual([at(4), at(10)]);
+  });
+});
+
+describe("§5.3 verdicts", () => {
+  it("fresh and gap: live events follow their position", () => {
+    for (const verdict of ["fresh", "gap"] as const) {
+      const table = live(4);
+      expect(table.apply({ ...fresh(9), verdict, from: 5, to: 9, reason: "retention" } as Verdict)).toBe(true);
+      expect(table.accept(event(10))).toBe(true);
+    }
+  });
+
+  it("gap epoch: the old life's cursor is gone", () => {
+    const table = live(40);
+    table.apply({ channel: "c", verdict: "gap", position: at(2, "n2", "new"), from: 1, to: 2, reason: "epoch" });
+    expect(cursor(table)).toEqual(at(2, "n2", "new"));
+    expect(table.accept(event(3))).toBe(true);
+  });
+
+  it("recovered without events: at the head", () => {
+    const table = live(4);
+    table.restart();
+    table.apply({ channel: "c", verdict: "recovered", position: at(4), count: 0 });
+    expect(table.accept(event(5))).toBe(true);
+  });
+
+  it("recovered for a stream it has no cursor of: from where the count says", () => {
+    const table = new ChannelTable();
+    table.apply({ channel: "c", verdict: "recovered", position: at(7), count: 2 });
+    expect([6, 7].map((offset) => table.accept(event(offset)))).toEqual([true, true]);
+  });
+
+  it("a recovery that does not begin at the cursor is not taken for the whole", () => {
+    const table = live(4);
+    table.apply({ channel: "c", verdict: "recovered", position: at(9), count: 2 });
+    expect([table.accept(event(8)), table.due]).toEqual([false, true]);
+  });
+
+  it("refused: not live, and forgotten unless it has a cursor", () => {
+    const refused: Verdict = { channel: "c", verdict: "refused", error: { code: "gateway.forbidden", message: "no" } };
+    const table = new ChannelTable();
+    table.subscribe("c");
+    table.requests();
+    table.apply(refused);
+    expect([table.health(), table.settled]).toEqual([[], true]);
+  });
+
+  it("§5.4 a stream refused at hello goes on from its cursor when gateway code subscribes it", () => {
+    const table = live(4);
+    table.restart();
+    table.requests();
+    table.apply({ channel: "c", verdict: "refused", error: { code: "gateway.forbidden", message: "no" } });
+    expect([table.accept(event(5)), table.settled]).toEqual([false, true]);
+    table.apply({ channel: "c", verdict: "recovered", position: at(6), count: 2 });
+    expect([5, 6].map((offset) => table.accept(event(offset)))).toEqual([true, true]);
+  });
+
+  it("ended: gone, and not named again", () => {
+    const table = live(4);
+    table.apply({ channel: "c", verdict: "ended" });
+    table.restart();
+    expect(table.requests()).toEqual([]);
+  });
+
+  it("one of a later version, or without its position, lets nobody in", () => {
+    const table = new ChannelTable();
+    table.apply({ channel: "c", verdict: "snapshot" } as unknown as Verdict);
+    table.apply({ channel: "d", verdict: "fresh" } as unknown as Verdict);
+    expect(table.health()).toEqual([]);
+  });
+});
+
+describe("§4.2 positions in a ping", () => {
+  it("ahead of the cursor: ask again", () => {
+    const table = live(4);
+    table.check([{ channel: "c", offset: 5, tag: "t5" }]);
+    expect(table.requests()).toEqual([{ channel: "c", position: at(4) }]);
+  });
+  it("beside the cursor with another tag: a fork, ask again", () => {
+    const table = live(4);
+    table.check([{ channel: "c", offset: 4, tag: "other" }]);
+    expect(table.due).toBe(true);
+  });
+  it("§11 at or behind the cursor, or of a channel it is not on: nothing", () => {
+    const table = live(4);
+    table.check([
+      { channel: "c", offset: 4, tag: "t4" },
+      { channel: "c", offset: 3, tag: "other" },
+      { channel: "d", offset: 9, tag: "t9" },
+    ]);
+    expect(table.due).toBe(false);
+  });
+});
+
+describe("asking", () => {
+  it("§7.5 names every stream with its position, its own and the gateway's alike", () => {
+    const table = live(4);
+    table.subscribe("mine");
+    table.requests();
+    table.restart();
+    expect(table.requests()).toEqual([{ channel: "c", position: at(4) }, { channel: "mine" }]);
+  });
+
+  it("does not ask twice for what is asked for", () => {
+    const table = new ChannelTable();
+    table.subscribe("c");
+    table.requests();
+    table.subscribe("c");
+    expect([table.due, table.requests()]).toEqual([false, []]);
+  });
+
+  it("§2.3 asks for many in frames that stay below 64 KiB, each stream once", () => {
+    const table = new ChannelTable();
+    const names = Array.from({ length: 120 }, (_, index) => `"`.repeat(500) + index);
+    for (const name of names) table.subscribe(name);
+    const frames: (readonly { readonly channel: string }[])[] = [];
+    while (table.due) frames.push(table.requests());
+    expect(frames.length).toBeGreaterThan(1);
+    for (const streams of frames) expect(JSON.stringify({ type: "subscribe", streams }).length).toBeLessThan(64 * 1024);
+    expect(frames.flat().map(({ channel }) => channel)).toEqual(names);
+  });
+
+  it("gives copies: a position that was sent does not move", () => {
+    const table = live(4);
+    table.restart();
+    const [request] = table.requests();
+    table.apply({ channel: "c", verdict: "recovered", position: at(5), count: 1 });
+    table.accept(event(5));
+    expect(request?.position).toEqual(at(4));
+  });
+});
+
+describe("leaving", () => {
+  it("§11 drops what is still on its way, volatile events and a late verdict included", () => {
+    const table = live(4);
+    expect(table.unsubscribe("c")).toBe(true);
+    expect(table.apply(fresh(5))).toBe(false);
+    expect([table.accept(event(5)), table.accept(event())]).toEqual([false, false]);
+    expect(table.settled).toBe(true);
+  });
+  it("is silent for what it does not know", () => {
+    expect(new ChannelTable().unsubscribe("c")).toBe(false);
+  });
+  it("forgets the name with the link, and can come back before that", () => {
+    const table = live(4);
+    table.unsubscribe("c");
+    table.subscribe("c");
+    expect(table.requests()).toEqual([{ channel: "c" }]);
+    table.unsubscribe("c");
+    table.restart();
+    expect(table.health()).toEqual([]);
+  });
+});
+
+it("takes names of Object.prototype for names", () => {
+  const table = new ChannelTable();
+  for (const channel of ["__proto__", "constructor"]) {
+    expect(table.accept(event(1, "t1", channel))).toBe(false);
+    table.apply(fresh(1, channel));
+    expect(table.accept(event(2, "t2", channel))).toBe(true);
+  }
+});
+
+it("§5.5 whatever is lost, doubled or shuffled on the way, what it delivers is the stream in order, each event once", () => {
+  const arrivals = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 80 });
+  fc.assert(
+    fc.property(arrivals, fc.boolean(), (offsets) => {
+      const table = live(0);
+      const delivered: number[] = [];
+      const take = (offset: number): void => {
+        if (table.accept(event(offset))) delivered.push(offset);
+      };
+      for (const offset of offsets) {
+        take(offset);
+        // The gateway answers a repair with all there is between the cursor and its head.
+        for (const { channel, position } of table.due ? table.requests() : []) {
+          const from = position?.offset ?? 0;
+          table.apply({ channel, verdict: "recovered", position: at(offset), count: offset - from });
+          for (let missed = from + 1; missed <= offset; missed++) take(missed);
+        }
+      }
+      expect(delivered).toEqual(Array.from({ length: Math.max(0, ...offsets) }, (_, index) => index + 1));
+    }),
+  );
+});
