@@ -33,7 +33,11 @@ export async function* events<Name extends string, Args extends readonly unknown
   signal?.addEventListener("abort", abort);
   try {
     while (!signal?.aborted) {
-      if (over) throw new UsageError("usage.overflow", `more than ${limit} unread "${name}" events: read faster, or raise limit`);
+      if (over)
+        throw new UsageError(
+          "usage.overflow",
+          `more than ${limit} unread "${name}" events: read faster, or raise limit`,
+        );
       if (queue.length > 0) yield queue.shift() as Args;
       else await new Promise<void>((resolve) => (wake = resolve));
     }

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { type Backoff, exponential, geometric, schedule } from "./backoff.ts";
 
-const first = (backoff: Backoff, count: number): number[] => Array.from({ length: count }, (_, attempt) => backoff(attempt));
+const first = (backoff: Backoff, count: number): number[] =>
+  Array.from({ length: count }, (_, attempt) => backoff(attempt));
 
 it("R-07 the seeds' three sequences", () => {
   expect(first(exponential({ baseSeconds: 5, maxExponent: 1 }), 4)).toEqual([1_000, 5_000, 5_000, 5_000]);

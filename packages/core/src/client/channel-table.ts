@@ -119,7 +119,11 @@ export class ChannelTable {
   /** §5.5 rules 4 and 5: ahead of the cursor something is missing; beside it, another tag is a fork. Never delivers. */
   #compare(stream: Stream | undefined, offset: number, tag: string | undefined): false {
     const cursor = stream?.cursor;
-    if (cursor && stream.state === "live" && (offset > cursor.offset || (offset === cursor.offset && tag !== cursor.tag))) {
+    if (
+      cursor &&
+      stream.state === "live" &&
+      (offset > cursor.offset || (offset === cursor.offset && tag !== cursor.tag))
+    ) {
       this.#ask(stream);
     }
     return false;

@@ -7,7 +7,13 @@ const streams = [{ channel: "a", position: { epoch: "e", offset: 3, tag: "t" } }
 
 it("§2.3 §7.5 says who it is and names each stream with its position", () => {
   const frame = hello("secret", "instance", streams);
-  expect(frame).toEqual({ type: "hello", token: "secret", instance: "instance", client: `trunkline/${version}`, streams });
+  expect(frame).toEqual({
+    type: "hello",
+    token: "secret",
+    instance: "instance",
+    client: `trunkline/${version}`,
+    streams,
+  });
   expect(shapeProblem(frame, clientShapes["hello"]!, "hello")).toBeNull();
 });
 

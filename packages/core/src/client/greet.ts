@@ -4,5 +4,11 @@ import { version } from "../wire/version.ts";
 
 /** The first frame of a link. No `token`: the gateway takes the client for an anonymous one. */
 export function hello(token: string | undefined, instance: string, streams: readonly StreamRequest[]): HelloFrame {
-  return { type: "hello", ...(token === undefined ? {} : { token }), instance, client: `trunkline/${version}`, streams };
+  return {
+    type: "hello",
+    ...(token === undefined ? {} : { token }),
+    instance,
+    client: `trunkline/${version}`,
+    streams,
+  };
 }

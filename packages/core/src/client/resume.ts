@@ -52,7 +52,11 @@ export function afterLoss(
   }
   if (rule === "token" || rule === "never") {
     const name = Object.keys(refusals).find((key) => refusals[key] === code) ?? "bad-request";
-    return leave({ ...state, phase: "closed" }, wake(0), { kind: "fail", code: `gateway.${name}` as ErrorCode, reason });
+    return leave({ ...state, phase: "closed" }, wake(0), {
+      kind: "fail",
+      code: `gateway.${name}` as ErrorCode,
+      reason,
+    });
   }
   // Without a network no attempt is made, and none is counted.
   if (!online) return leave(state, wake(0));

@@ -122,7 +122,9 @@ const anyInput: fc.Arbitrary<Input> = fc.oneof(
   fc.record({ type: fc.constant("close" as const), timeoutMs: ms }),
   fc.record({ type: fc.constant("network" as const), online: fc.boolean() }),
   fc.record({ type: fc.constantFrom("token" as const, "opened" as const), link }),
-  fc.record({ type: fc.constant("connected" as const), heartbeatMs: ms, spreadMs: ms }).map((frame) => ({ ...connectedFrame, ...frame })),
+  fc
+    .record({ type: fc.constant("connected" as const), heartbeatMs: ms, spreadMs: ms })
+    .map((frame) => ({ ...connectedFrame, ...frame })),
   fc.record({ type: fc.constant("ping" as const) }),
   fc.record({ type: fc.constant("pong" as const) }),
   fc.record({ type: fc.constant("drain" as const), spreadMs: ms }),
@@ -159,7 +161,11 @@ describe("any inputs in any order", () => {
           state = next;
           const kinds = effects.map((effect) => effect.kind);
           expect(kinds.filter((kind) => kind === "wake" || kind === "retry").length).toBeLessThanOrEqual(1);
-          if ((before.phase === "closed" || before.phase === "idle") && input.type !== "connect" && input.type !== "close") {
+          if (
+            (before.phase === "closed" || before.phase === "idle") &&
+            input.type !== "connect" &&
+            input.type !== "close"
+          ) {
             expect(effects).toEqual([]);
           }
           if (before.phase === "closed" && input.type === "close") expect(effects).toEqual([]);
@@ -171,7 +177,10 @@ describe("any inputs in any order", () => {
             }
           }
           // Where a timer has to bring it on, there is one.
-          if (next.phase !== before.phase && ["authorizing", "connecting", "greeting", "closing", "draining"].includes(next.phase)) {
+          if (
+            next.phase !== before.phase &&
+            ["authorizing", "connecting", "greeting", "closing", "draining"].includes(next.phase)
+          ) {
             expect(kinds).toSatisfy((all: string[]) => all.includes("wake") || all.includes("retry"));
           }
         }

@@ -3,9 +3,22 @@
 // through the channel table to the listeners and are felt only as `heard`.
 import { answerPing, onSilence, welcome } from "./heartbeat.ts";
 import { afterLoss, ask, closeCodeOf } from "./resume.ts";
-import { type Effect, firstState, type Input, type Phase, type SessionConfig, type State, type Step, wake } from "./state.ts";
+import {
+  type Effect,
+  firstState,
+  type Input,
+  type Phase,
+  type SessionConfig,
+  type State,
+  type Step,
+  wake,
+} from "./state.ts";
 
-type Rule<Type extends Input["type"]> = (state: State, input: Extract<Input, { type: Type }>, config: SessionConfig) => Step;
+type Rule<Type extends Input["type"]> = (
+  state: State,
+  input: Extract<Input, { type: Type }>,
+  config: SessionConfig,
+) => Step;
 type Rules = { readonly [Type in Input["type"]]?: Rule<Type> };
 
 const start: Rule<"connect"> = ({ link, online }, _, config) => ask({ ...firstState, link, online }, config);

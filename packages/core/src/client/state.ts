@@ -53,7 +53,13 @@ export type Input =
   | { readonly type: "token"; readonly link: number }
   | { readonly type: "opened"; readonly link: number }
   /** The link is gone, or there is no token to open it with. `upMs`: how long it had been connected. */
-  | { readonly type: "closed"; readonly link: number; readonly code: number; readonly reason: string; readonly upMs: number }
+  | {
+      readonly type: "closed";
+      readonly link: number;
+      readonly code: number;
+      readonly reason: string;
+      readonly upMs: number;
+    }
   /** The timer. `heard`: a frame came since it was set; `lateMs`: how much later than asked it fired. */
   | { readonly type: "woke"; readonly heard: boolean; readonly lateMs: number; readonly upMs: number };
 

@@ -66,7 +66,11 @@ export interface CloseOptions {
 /** One shared line to a gateway. Every method may be called from inside a listener; none blocks. */
 export interface Client<C extends Contract = Contract> {
   /** Calls `listener` at every such event, in order of registration. Returns its undo, which may be called twice. */
-  on<Name extends EventName<C>>(name: Name, listener: Listener<EventArgs<C, Name>>, options?: ListenOptions): () => void;
+  on<Name extends EventName<C>>(
+    name: Name,
+    listener: Listener<EventArgs<C, Name>>,
+    options?: ListenOptions,
+  ): () => void;
   /** Removes one registration of this very function, if there is one. */
   off<Name extends EventName<C>>(name: Name, listener: Listener<EventArgs<C, Name>>): void;
   /** Calls `listener` at the next such event only. */

@@ -1,7 +1,7 @@
 import { type Status, statusOf } from "../client/state.ts";
-import { createEmitter, isolate } from "../emitter.ts";
+import { createEmitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
-import type { Logger } from "../ports/logger.ts";
+import type { LogFields, Logger } from "../ports/logger.ts";
 import type { Contract } from "../wire/contract.ts";
 import { reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted } from "./client.ts";
@@ -100,12 +100,12 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   function report(error: TrunklineError, final = false): void {
     lastError = error;
     if (final) over = error;
-    log("error", error.message);
+    log("error", error.message, { code: error.code, cause: error.cause });
     emit("error", error);
   }
 
-  function log(level: keyof Logger, message: string, onFailure = failed): void {
-    if (logger) isolate(() => logger[level](message), onFailure, "logger");
+  function log(level: keyof Logger, message: string, fields?: LogFields, onFailure = failed): void {
+    if (logger) isolate(() => logger[level](message, fields), onFailure, "logger");
   }
 
   function count(run: () => unknown): void {
@@ -114,15 +114,17 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
 
   /** A listener or hook threw or rejected. What fails while that is told is told no further. */
   function failed(cause: unknown, name: string): void {
-    const error = new UsageError("usage.listener-failed", `a "${name}" listener failed: ${cause}`, { cause });
-    if (name === "error") log("error", error.message, () => {});
+    const error = new UsageError("usage.listener-failed", `a "${name}" listener failed`, { cause });
+    if (name === "error") log("error", error.message, { cause }, () => {});
     else if (name === "logger") emit("error", error);
     else report(error);
   }
 
   function close({ timeoutMs = 2_000 } = {}): Promise<void> {
+    // Taken before: a listener may connect again meanwhile.
+    const { promise } = gone;
     driver.feed({ type: "close", timeoutMs });
-    return driver.state.phase === "closed" ? Promise.resolve() : gone.promise;
+    return driver.state.phase === "closed" ? Promise.resolve() : promise;
   }
 
   function subscribe(channel: string): Promise<Granted> {
@@ -141,14 +143,26 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     const answer = deferred<void>();
     const id = ++lastPing;
     const sentAt = clock.now();
+    pings.set(id, answer);
     if (!dialect.enveloped) answer.reject(unsupported());
     else if (statusOf(driver.state) !== "connected") answer.reject(unconnected());
-    pings.set(id, answer);
-    driver.send({ type: "ping", id });
-    return wait(answer.promise, "ping", clock, { timeoutMs, signal }, () => pings.delete(id)).then(() => clock.now() - sentAt);
+    else driver.send({ type: "ping", id });
+    const roundTrip = answer.promise.then(() => clock.now() - sentAt);
+    return wait(roundTrip, "ping", clock, { timeoutMs, signal }, () => pings.delete(id));
   }
 
-  const client: Omit<Client, "on" | "off" | "once" | "status"> = {
+  const client: Omit<Client, "on" | "off" | "once"> & { readonly [Name in "on" | "off" | "once"]: unknown } = {
+    on,
+    off,
+    once: (name: string, listener?: Listener<[unknown?, unknown?]> | ListenOptions, listen?: ListenOptions) => {
+      if (typeof listener === "function") return once(name, listener, listen);
+      const { promise, resolve } = deferred<unknown>();
+      once(name, (...args) => resolve(args), listener);
+      return wait(promise, `once("${name}")`, clock, listener);
+    },
+    get status() {
+      return statusOf(driver.state);
+    },
     connect: () => {
       driver.feed({ type: "connect" });
       return readiness.promise;
@@ -176,10 +190,11 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     },
     [Symbol.asyncDispose]: () => close(),
   };
+
   for (const channel of options.channels) driver.table.subscribe(channel);
   if (options.autoConnect) driver.feed({ type: "connect" });
   // The cast: names and arguments are tied together by the interface, not inside.
-  return Object.defineProperty(Object.assign(client, { on, off, once }), "status", { get: () => statusOf(driver.state) }) as Client<C>;
+  return client as unknown as Client<C>;
 }
 
 const closed = (): UsageError => new UsageError("usage.closed", "the client is closed: connect() opens it again");

@@ -6,7 +6,7 @@ import { type Effect, firstState, type Input, isConnected, type State } from "..
 import { GatewayError, LinkError, PeerError, type TrunklineError } from "../errors.ts";
 import type { TimerHandle } from "../ports/clock.ts";
 import type { Link } from "../ports/transport.ts";
-import { checkFrame, gatewayShapes } from "../wire/check-frame.ts";
+import { checkFrame, gatewayShapes, type ShapeFields, shapeProblem } from "../wire/check-frame.ts";
 import type { ClientFrame, EventFrame, GatewayFrame, Verdict } from "../wire/frame.ts";
 import type { ResolvedOptions } from "./options.ts";
 
@@ -41,6 +41,8 @@ export interface Driver {
   /** Asks for the streams that are due. */
   flush(): void;
 }
+
+const eventShape: ShapeFields = { event: "string", channel: "string", offset: "count?", tag: "string?" };
 
 export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   const { clock, dialect, getToken } = options;
@@ -96,7 +98,10 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
         return arm(effect.ceilingMs * (1 - options.jitter * clock.random()));
       case "fail":
         // The machine fails with codes of the `gateway` family only.
-        return outlet.error(new GatewayError(effect.code as GatewayError["code"], `refused for good: ${effect.reason}`), true);
+        return outlet.error(
+          new GatewayError(effect.code as GatewayError["code"], `refused for good: ${effect.reason}`),
+          true,
+        );
     }
   }
 
@@ -186,9 +191,10 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   function receive(message: GatewayFrame | null): Outcome {
     if (message?.type === "event") {
       const { event, channel, offset, tag } = message;
-      // The hot path; the walker would name the field, and cost more.
-      if (typeof event !== "string" || typeof channel !== "string" || (offset !== undefined && !(offset >= 0 && typeof tag === "string"))) {
-        return bad("event: expected event and channel, and with an offset a tag");
+      // The hot path. Only where something is wrong the walker is asked for the field's name.
+      const positioned = Number.isSafeInteger(offset) && typeof tag === "string";
+      if (typeof event !== "string" || typeof channel !== "string" || (offset !== undefined && !positioned)) {
+        return bad(shapeProblem(message, eventShape, "event") ?? "event.tag: expected a string beside the offset");
       }
       if (isConnected(state.phase) && table.accept(message)) outlet.event(message);
       if (table.due) flush();
@@ -213,7 +219,8 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
     flush();
     if (type === "pong") outlet.pong(frame.id);
     // The gateway's codes are ours; one of a later version is passed on as it is. What ends the link is told as its end.
-    if (type === "error" && !(frame.fatal && phase === "greeting")) outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
+    if (type === "error" && !(frame.fatal && phase === "greeting"))
+      outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
     return type === "ping" ? type : "no_event";
   }
 

@@ -92,7 +92,8 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
     const problem = shapeProblem(options[name], shape, name);
     if (problem) problems.push(problem);
   }
-  if (!((options["jitter"] as number) <= 1)) problems.push("jitter: expected 0 to 1");
+  const jitter = options["jitter"] as number;
+  if (!(jitter >= 0 && jitter <= 1)) problems.push("jitter: expected 0 to 1");
   if (problems.length > 0) throw new UsageError("usage.bad-option", problems.join("; "));
   return options as unknown as ResolvedOptions;
 }

@@ -2,6 +2,6 @@ import { socketPath } from "../wire/version.ts";
 
 /** Where the gateway at `base` takes WebSockets (PROTOCOL §2.1): `https` → `wss`, `http` → `ws`, no scheme → `wss`. */
 export function socketUrl(base: string): string {
-  const address = base.replace(/\/$/, "").replace(/^http/i, "ws");
+  const address = base.replace(/\/$/, "").replace(/^http(?=s?:)/i, "ws");
   return (/^wss?:/i.test(address) ? address : `wss://${address}`) + socketPath;
 }

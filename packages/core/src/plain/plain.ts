@@ -63,4 +63,3 @@ function connected(heartbeatMs: number): GatewayFrame {
     streams: [],
   };
 }
-

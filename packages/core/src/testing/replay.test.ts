@@ -1,7 +1,13 @@
 import { expect, it } from "vitest";
 import { replay } from "./replay.ts";
 
-const connecting = { status: "connecting", effects: [{ kind: "wake", afterMs: 5 }, { kind: "get-token", link: 1, fresh: false }] };
+const connecting = {
+  status: "connecting",
+  effects: [
+    { kind: "wake", afterMs: 5 },
+    { kind: "get-token", link: 1, fresh: false },
+  ],
+};
 
 it("runs a session in its own configuration and numbers its lines", () => {
   const session = [

@@ -50,7 +50,11 @@ const verdicts: readonly [Shape] = [{ channel: "string", verdict: "string", posi
 export const gatewayShapes: Readonly<Record<string, ShapeFields>> = {
   connected: { connection: "string", heartbeatMs: "count", spreadMs: "count", streams: verdicts },
   verdict: { streams: verdicts },
-  ping: { id: "count?", positions: { optional: [{ channel: "string", offset: "count", tag: "string" }] }, spreadMs: "count?" },
+  ping: {
+    id: "count?",
+    positions: { optional: [{ channel: "string", offset: "count", tag: "string" }] },
+    spreadMs: "count?",
+  },
   pong: ping,
   drain: { spreadMs: "count" },
   error: { code: "string", message: "string", fatal: "boolean?" },

@@ -49,6 +49,7 @@ export function defineContract<
 
 /** The delivery class of `event`; `log` when the contract does not name it. */
 export function deliveryOf(contract: Contract | undefined, event: string): Delivery {
-  const definition = contract !== undefined && Object.hasOwn(contract.events, event) ? contract.events[event] : undefined;
+  const definition =
+    contract !== undefined && Object.hasOwn(contract.events, event) ? contract.events[event] : undefined;
   return definition?.delivery ?? "log";
 }

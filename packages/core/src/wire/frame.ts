@@ -127,12 +127,5 @@ export interface ErrorFrame extends WireError {
 }
 
 export type ClientFrame = HelloFrame | SubscribeFrame | UnsubscribeFrame | PingFrame | PongFrame;
-export type GatewayFrame =
-  | ConnectedFrame
-  | EventFrame
-  | VerdictFrame
-  | PingFrame
-  | PongFrame
-  | DrainFrame
-  | ErrorFrame;
+export type GatewayFrame = ConnectedFrame | EventFrame | VerdictFrame | PingFrame | PongFrame | DrainFrame | ErrorFrame;
 export type Frame = ClientFrame | GatewayFrame;

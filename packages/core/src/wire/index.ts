@@ -1,13 +1,14 @@
 export { type Codec, jsonCodec } from "./codec.ts";
-export { type Checked, checkFrame, clientShapes, gatewayShapes, type Shape, type ShapeFields, shapeProblem } from "./check-frame.ts";
 export {
-  CloseCode,
-  MessageType,
-  type RetryRule,
-  browserCloseCode,
-  meantCloseCode,
-  retryRule,
-} from "./codes.ts";
+  type Checked,
+  checkFrame,
+  clientShapes,
+  gatewayShapes,
+  type Shape,
+  type ShapeFields,
+  shapeProblem,
+} from "./check-frame.ts";
+export { CloseCode, MessageType, type RetryRule, browserCloseCode, meantCloseCode, retryRule } from "./codes.ts";
 export {
   type CallDefinition,
   type Contract,

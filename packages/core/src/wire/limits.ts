@@ -50,7 +50,9 @@ export function channelProblem(name: unknown): string | null {
 export function eventNameProblem(name: unknown): string | null {
   const problem = nameProblem(name, maxEventNameBytes, true);
   if (problem !== null) return problem;
-  return reservedEventNames.includes(name as string) ? `expected a name that is not reserved, got "${name as string}"` : null;
+  return reservedEventNames.includes(name as string)
+    ? `expected a name that is not reserved, got "${name as string}"`
+    : null;
 }
 
 /** Why `id` can't be a publish id or state key, or null. */
