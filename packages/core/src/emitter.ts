@@ -14,31 +14,24 @@ export interface ListenOptions {
   readonly signal?: AbortSignalLike;
 }
 
-/** For those who may listen, but not emit. */
-export interface Listenable<Events> {
+export interface Emitter<Events extends EventMap> {
   /** Calls `listener` at every event, in order of registration. Returns its undo, which may be called twice. */
-  on<Name extends keyof Events>(
-    name: Name,
-    listener: Listener<Extract<Events[Name], readonly unknown[]>>,
-    options?: ListenOptions,
-  ): () => void;
-  /** Removes one registration of this very function, if there is one. */
-  off<Name extends keyof Events>(name: Name, listener: Listener<Extract<Events[Name], readonly unknown[]>>): void;
+  readonly on: Listen<Events>;
   /** Calls `listener` at the next event only. */
-  once<Name extends keyof Events>(
-    name: Name,
-    listener: Listener<Extract<Events[Name], readonly unknown[]>>,
-    options?: ListenOptions,
-  ): () => void;
-}
-
-export interface Emitter<Events extends EventMap> extends Listenable<Events> {
+  readonly once: Listen<Events>;
+  /** Removes one registration of this very function, if there is one. */
+  readonly off: <Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>) => void;
   /**
    * Calls the listeners synchronously; those added meanwhile wait for the next event, those removed meanwhile are not
    * called. Allocates nothing. Never throws.
    */
-  emit<Name extends keyof Events>(name: Name, ...args: Events[Name]): void;
+  readonly emit: <Name extends keyof Events>(name: Name, ...args: Events[Name]) => void;
 }
+type Listen<Events extends EventMap> = <Name extends keyof Events>(
+  name: Name,
+  listener: Listener<Events[Name]>,
+  options?: ListenOptions,
+) => () => void;
 
 /** Gets what a listener threw or rejected with, and the event's name. Must not throw. */
 export type Failed = (cause: unknown, name: string) => void;

@@ -16,11 +16,12 @@ const emitter = () => {
       };
     },
   };
-  return { ...made, source, listening: () => listening };
+  return { made, source, listening: () => listening };
 };
 
 it("gives each event in order, those that came meanwhile included, until the loop is left", async () => {
-  const { source, emit, listening } = emitter();
+  const { source, made, listening } = emitter();
+  const emit = (count: number): void => made.emit("tick", count);
   const got: number[] = [];
   const loop = (async () => {
     for await (const [count] of events(source, "tick")) {
@@ -28,11 +29,11 @@ it("gives each event in order, those that came meanwhile included, until the loo
       if (count === 3) break;
     }
   })();
-  emit("tick", 1);
-  emit("tick", 2);
+  emit(1);
+  emit(2);
   await Promise.resolve();
-  emit("tick", 3);
-  emit("tick", 4);
+  emit(3);
+  emit(4);
   await loop;
   expect(got).toEqual([1, 2, 3]);
   expect(listening()).toBe(0);
@@ -55,12 +56,13 @@ it("ends when its signal aborts, waiting or not", async () => {
 });
 
 it("throws usage.overflow when more events wait than the limit, and stops listening", async () => {
-  const { source, emit, listening } = emitter();
+  const { source, made, listening } = emitter();
+  const emit = (count: number): void => made.emit("tick", count);
   const iterator = events(source, "tick", { limit: 2 });
   const first = iterator.next();
-  emit("tick", 1);
+  emit(1);
   await first;
-  for (let count = 2; count <= 4; count++) emit("tick", count);
+  for (let count = 2; count <= 4; count++) emit(count);
   await expect(iterator.next()).rejects.toMatchObject({ code: "usage.overflow" });
   expect(listening()).toBe(0);
 });

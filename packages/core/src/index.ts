@@ -13,7 +13,7 @@ export type {
 } from "./drive/client.ts";
 export type { WaitOptions } from "./drive/deferred.ts";
 export { type ClientOptions, clientDefaults, type GetToken } from "./drive/options.ts";
-export type { Dialect } from "./drive/dialect.ts";
+export type { Dialect } from "./wire/dialect.ts";
 export type { StreamHealth, StreamState } from "./client/channel-table.ts";
 export type { Phase, Status } from "./client/state.ts";
 export {

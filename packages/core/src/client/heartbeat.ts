@@ -4,7 +4,7 @@ import { afterLoss } from "./resume.ts";
 import { type Effect, type Input, type SessionConfig, type State, type Step, wake } from "./state.ts";
 
 /** A timer this late says more about this machine than about the link: it may have slept (PROTOCOL §4.3). */
-export const lateMs = 1_000;
+const lateMs = 1_000;
 
 /** The next `ping` is due within the interval and a grace. Every `ping` sets the deadline anew; events do not. */
 function deadline(state: State, config: SessionConfig): Step {

@@ -4,7 +4,7 @@ import { retryRule } from "../wire/codes.ts";
 import { type Effect, type SessionConfig, type State, type Step, wake } from "./state.ts";
 
 /** A link that was connected for this long held: the back-off starts over (PROTOCOL §7.2). */
-export const stableMs = 5_000;
+const stableMs = 5_000;
 
 /** Refusals that say whether to come back: the error code's reason, and the close code that says the same. */
 const refusals: Readonly<Record<string, number>> = {

@@ -27,7 +27,7 @@ export interface Outlet {
   lost(error: LinkError): void;
 }
 
-export type Outcome = "ping" | "event" | "no_event" | "unparseable";
+type Outcome = "ping" | "event" | "no_event" | "unparseable";
 
 export interface Driver {
   readonly state: State;
@@ -128,7 +128,7 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   async function askToken(attempt: number, fresh: boolean): Promise<void> {
     try {
       // Later than now, so that getToken may use the client that is being made.
-      await null;
+      await Promise.resolve();
       const got: unknown = await getToken?.({ fresh });
       if (typeof got !== "string") throw new TypeError(`expected a string, got ${typeof got}`);
       if (attempt === state.link) token = got;
@@ -152,7 +152,8 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
         onMessage: (data) => {
           if (reading === attempt) read(data);
         },
-        onClose: ({ code, reason, cause }) => closed(attempt, code, reason || String(cause ?? "")),
+        onClose: ({ code, reason, cause }) =>
+          closed(attempt, code, reason || (cause instanceof Error ? cause.message : "")),
       },
     );
   }

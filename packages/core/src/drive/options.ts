@@ -7,7 +7,7 @@ import type { ClientMetrics } from "../ports/metrics.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Shape, shapeProblem } from "../wire/check-frame.ts";
 import type { Contract } from "../wire/contract.ts";
-import { type Dialect, envelopes } from "./dialect.ts";
+import { type Dialect, envelopes } from "../wire/dialect.ts";
 
 /** Asked for the token of each attempt. `fresh`: the gateway refused the last one, so one from a cache won't do. */
 export type GetToken = (request: { readonly fresh: boolean }) => string | PromiseLike<string>;

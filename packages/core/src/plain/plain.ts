@@ -1,8 +1,8 @@
 // The plain dialect, PROTOCOL §10: no hello, no positions. Its texts are mapped to the messages of `trunkline.v1`, so that
 // the machine is the same.
-import type { Dialect } from "../drive/dialect.ts";
+import type { Dialect } from "../wire/dialect.ts";
 import { redact } from "./redact.ts";
-import { socketUrl } from "../drive/url.ts";
+import { socketUrl } from "../wire/socket-url.ts";
 import type { Codec } from "../wire/codec.ts";
 import type { GatewayFrame } from "../wire/frame.ts";
 

@@ -1,4 +1,4 @@
-import { socketPath } from "../wire/version.ts";
+import { socketPath } from "./version.ts";
 
 /** Where the gateway at `base` takes WebSockets (PROTOCOL §2.1): `https` → `wss`, `http` → `ws`, no scheme → `wss`. */
 export function socketUrl(base: string): string {

@@ -1,6 +1,6 @@
-import { type Codec, jsonCodec } from "../wire/codec.ts";
-import { subprotocol } from "../wire/version.ts";
-import { socketUrl } from "./url.ts";
+import { type Codec, jsonCodec } from "./codec.ts";
+import { subprotocol } from "./version.ts";
+import { socketUrl } from "./socket-url.ts";
 
 /** How a client and a gateway talk. The machine is the same for all: a codec maps to the messages of `trunkline.v1`. */
 export interface Dialect {
