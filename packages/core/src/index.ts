@@ -28,5 +28,5 @@ export { events, type EventsOptions } from "./events.ts";
 export type { ListenOptions, Listener } from "./emitter.ts";
 export { type ErrorCode, GatewayError, LinkError, PeerError, TrunklineError, UsageError } from "./errors.ts";
 export { call, defineContract, event } from "./wire/contract.ts";
-export type { Contract, Delivery, EventsOf } from "./wire/contract.ts";
+export type { CallDefinition, Contract, Delivery, EventDefinition, EventsOf } from "./wire/contract.ts";
 export { version } from "./wire/version.ts";

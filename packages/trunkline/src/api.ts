@@ -2,6 +2,7 @@
 export {
   type Backoff,
   call,
+  type CallDefinition,
   type Client,
   clientDefaults,
   type CloseOptions,
@@ -11,6 +12,7 @@ export {
   type Dialect,
   type ErrorCode,
   event,
+  type EventDefinition,
   type EventArgs,
   type EventMeta,
   type EventName,
