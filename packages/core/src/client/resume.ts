@@ -46,7 +46,7 @@ export function afterLoss(
   const rule = retryRule(code);
   const leave = (next: State, ...effects: readonly Effect[]): Step => [next, [{ kind: parting }, ...effects]];
 
-  if (rule === "token" && config.canRefresh && !refreshed) {
+  if (rule === "token" && config.getToken && !refreshed) {
     const [next, effects] = ask({ ...state, refreshed: true }, config, true);
     return leave(next, ...effects);
   }

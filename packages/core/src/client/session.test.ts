@@ -24,7 +24,7 @@ const config: SessionConfig = {
   connectTimeoutMs: 10_000,
   greetTimeoutMs: 10_000,
   heartbeatGraceMs: 10_000,
-  canRefresh: true,
+  getToken: true,
   backoff: schedule([1_000, 2_000, 4_000]),
 };
 const connectedFrame = {
@@ -157,7 +157,7 @@ describe("any inputs in any order", () => {
         for (const [given, stale] of inputs) {
           const input = steered(given, state, stale);
           const before = state;
-          const [next, effects] = step(state, input, { ...config, canRefresh });
+          const [next, effects] = step(state, input, { ...config, getToken: canRefresh });
           state = next;
           const kinds = effects.map((effect) => effect.kind);
           expect(kinds.filter((kind) => kind === "wake" || kind === "retry").length).toBeLessThanOrEqual(1);

@@ -89,8 +89,8 @@ export interface SessionConfig {
   readonly greetTimeoutMs: number;
   /** Silence allowed beyond the gateway's heartbeat interval. */
   readonly heartbeatGraceMs: number;
-  /** There is a `getToken` to ask for a fresh one. */
-  readonly canRefresh: boolean;
+  /** Present when there is one to ask for a fresh token. */
+  readonly getToken?: unknown;
   readonly backoff: Backoff;
 }
 

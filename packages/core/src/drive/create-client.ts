@@ -18,12 +18,11 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   const options = resolveOptions(given);
   const { clock, logger, metrics, dialect } = options;
   const { on, off, once, emit } = createEmitter<Record<string, [unknown?, unknown?]>>(failed);
-  /** Calls of `subscribe` that no verdict has answered, by channel; pings that no pong has answered, by id. */
-  const asked = new Map<string, Deferred<Granted>>();
-  const pings = new Map<number, Deferred<void>>();
+  /** What no verdict (by channel) and no pong (by id) has answered. */
+  const asked = new Map<string | number, Deferred<unknown>>();
   let lastPing = 0;
   let readiness = deferred<void>();
-  let gone = deferred<void>();
+  let gone: Deferred<void> | null = null;
   let lastError: TrunklineError | null = null;
   /** Why the gateway refused for good. */
   let over: TrunklineError | null = null;
@@ -55,17 +54,21 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     moved: (next, previous) => {
       const status = statusOf(next);
       const before = statusOf(previous);
-      if (previous.phase === "closing" && next.phase !== "closing") {
-        gone.resolve();
-        gone = deferred();
+      if (next.phase !== "closing") {
+        gone?.resolve();
+        gone = null;
       }
       if (status !== before && previous.phase !== "idle" && /^(dis)?connected/.test(before)) readiness = deferred();
       if (status !== "disconnected") over = null;
-      else if (next.phase !== "idle") giveUp();
+      else if (next.phase !== "idle") {
+        const cause = over ?? closed();
+        readiness.reject(cause);
+        giveUp(cause, "string");
+      }
       settle();
       if (status !== before) changed(status, before);
     },
-    pong: (id) => pings.get(id ?? 0)?.resolve(),
+    pong: (id) => asked.get(id ?? 0)?.resolve(null),
     error: report,
     lost: (error) => {
       lastError = error;
@@ -81,7 +84,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       count(() => metrics.connected(wasConnected ? 0 : 1));
       if (status === "reconnecting") count(() => metrics.reconnect());
     }
-    if (wasConnected) for (const answer of pings.values()) answer.reject(unconnected());
+    if (wasConnected) giveUp(unconnected(), "number");
     emit("status", status, previous);
   }
 
@@ -90,11 +93,13 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     if (statusOf(driver.state) === "connected" && driver.table.settled) readiness.resolve();
   }
 
-  function giveUp(): void {
-    const cause = over ?? closed();
-    readiness.reject(cause);
-    for (const waiter of asked.values()) waiter.reject(cause);
-    asked.clear();
+  /** Nothing will answer any more: pings (`number`) or subscriptions (`string`). */
+  function giveUp(cause: TrunklineError, kind: "string" | "number"): void {
+    for (const [key, waiter] of asked) {
+      if (typeof key !== kind) continue;
+      waiter.reject(cause);
+      asked.delete(key);
+    }
   }
 
   function report(error: TrunklineError, final = false): void {
@@ -121,18 +126,19 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   }
 
   function close({ timeoutMs = 2_000 } = {}): Promise<void> {
-    // Taken before: a listener may connect again meanwhile.
-    const { promise } = gone;
+    // Made before: a listener may connect again meanwhile.
+    const { promise, resolve } = (gone ??= deferred());
     driver.feed({ type: "close", timeoutMs });
-    return driver.state.phase === "closed" ? Promise.resolve() : promise;
+    if (driver.state.phase === "closed") resolve();
+    return promise;
   }
 
   function subscribe(channel: string): Promise<Granted> {
-    const waiter = asked.get(channel) ?? deferred<Granted>();
+    const waiter = (asked.get(channel) ?? deferred()) as Deferred<Granted>;
     if (!dialect.enveloped) waiter.reject(unsupported());
     else if (statusOf(driver.state) === "disconnected" && driver.state.phase !== "idle") waiter.reject(closed());
     else {
-      asked.set(channel, waiter);
+      asked.set(channel, waiter as Deferred<unknown>);
       driver.table.subscribe(channel);
       driver.flush();
     }
@@ -140,15 +146,15 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   }
 
   function ping({ timeoutMs = 10_000, signal }: WaitOptions = {}): Promise<number> {
-    const answer = deferred<void>();
+    const answer = deferred<unknown>();
     const id = ++lastPing;
     const sentAt = clock.now();
-    pings.set(id, answer);
+    asked.set(id, answer);
     if (!dialect.enveloped) answer.reject(unsupported());
     else if (statusOf(driver.state) !== "connected") answer.reject(unconnected());
     else driver.send({ type: "ping", id });
     const roundTrip = answer.promise.then(() => clock.now() - sentAt);
-    return wait(roundTrip, "ping", clock, { timeoutMs, signal }, () => pings.delete(id));
+    return wait(roundTrip, "ping", clock, { timeoutMs, signal }, () => asked.delete(id));
   }
 
   const client: Omit<Client, "on" | "off" | "once"> & { readonly [Name in "on" | "off" | "once"]: unknown } = {

@@ -46,7 +46,6 @@ const eventShape: ShapeFields = { event: "string", channel: "string", offset: "c
 
 export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   const { clock, dialect, getToken } = options;
-  const config = { ...options, canRefresh: !!getToken };
   const table = new ChannelTable();
   const instance = `${clock.random()}${clock.random()}`;
   const queue: (() => void)[] = [];
@@ -65,7 +64,7 @@ export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
   // The state moves at once, effects follow in order, also when one of them leads to another input.
   function feed(input: Input): void {
     const previous = state;
-    const [next, effects] = step(state, input, config);
+    const [next, effects] = step(state, input, options);
     state = next;
     queue.push(...effects.map((effect) => () => perform(effect)), () => outlet.moved(next, previous));
     if (performing) return;

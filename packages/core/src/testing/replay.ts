@@ -50,6 +50,6 @@ export function replay(session: string): readonly Replayed[] {
 }
 
 function configOf(given: Partial<typeof sessionDefaults>): SessionConfig {
-  const { ceilingsMs, ...rest } = { ...sessionDefaults, ...given };
-  return { ...rest, backoff: schedule(ceilingsMs) };
+  const { ceilingsMs, canRefresh, ...rest } = { ...sessionDefaults, ...given };
+  return { ...rest, getToken: canRefresh, backoff: schedule(ceilingsMs) };
 }
