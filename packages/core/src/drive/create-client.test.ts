@@ -770,11 +770,15 @@ describe("R-17 §3.2 bad frames", () => {
     expect([got, client.status, memory.peers.length]).toEqual([[1], "connected", 1]);
   });
 
-  it("§3.1 a binary frame is reported", () => {
-    const { memory, welcome, errors } = setUp();
-    welcome();
-    memory.last.deliver(new Uint8Array([1, 2]));
+  it("§3.1 a binary frame is reported and answered with 1003, and the client comes back", () => {
+    const { client, clock, memory, welcome, errors } = setUp();
+    const peer = welcome();
+    peer.deliver(new Uint8Array([1, 2]));
     expect(errors).toMatchObject([{ code: "peer.bad-frame" }]);
+    expect(peer.closedWith?.code).toBe(1003);
+    clock.advance(1_000);
+    welcome();
+    expect([client.status, memory.alive]).toEqual(["connected", 1]);
   });
 
   it("tells a gateway's error that ends nothing", () => {

@@ -6,7 +6,7 @@ import type { Contract } from "../wire/contract.ts";
 import { reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
-import { createDriver } from "./driver.ts";
+import { Driver } from "./driver.ts";
 import { type ClientOptions, resolveOptions } from "./options.ts";
 
 /**
@@ -27,7 +27,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   /** Why the gateway refused for good. */
   let over: TrunklineError | null = null;
 
-  const driver = createDriver(options, {
+  const driver = new Driver(options, {
     event: (frame) => {
       const { event, data, time } = frame;
       if (metrics) count(() => metrics.event(time && Math.max(0, clock.wallTime() - time)));

@@ -29,214 +29,211 @@ export interface Outlet {
 
 type Outcome = "ping" | "event" | "no_event" | "unparseable";
 
-export interface Driver {
-  readonly state: State;
-  readonly table: ChannelTable;
-  /** The gateway's id of this connection, or null. */
-  readonly connection: string | null;
-  /** When the timer fires, by the clock. */
-  readonly dueAt: number;
-  feed(input: Input): void;
-  send(frame: ClientFrame): void;
-  /** Asks for the streams that are due. */
-  flush(): void;
-}
-
 const eventShape: ShapeFields = { event: "string", channel: "string", offset: "count?", tag: "string?" };
 
-export function createDriver(options: ResolvedOptions, outlet: Outlet): Driver {
-  const { clock, dialect, getToken } = options;
-  const table = new ChannelTable();
-  const instance = `${clock.random()}${clock.random()}`;
-  const queue: (() => void)[] = [];
-  let performing = false;
-  let state = firstState;
-  let token = options.apiKey ?? options.publicKey;
-  let link: Link | undefined;
+/** Drives one client. A class, because a page of closures per client weighs a kilobyte more. */
+export class Driver {
+  readonly table = new ChannelTable();
+  state: State = firstState;
+  /** The gateway's id of this connection, or null. */
+  connection: string | null = null;
+  /** When the timer fires, by the clock. */
+  dueAt = 0;
+  readonly #options: ResolvedOptions;
+  readonly #outlet: Outlet;
+  readonly #instance: string;
+  readonly #queue: (() => void)[] = [];
+  #performing = false;
+  #token: string | undefined;
+  #link: Link | undefined;
   /** The attempt whose frames are read; 0: none. */
-  let reading = 0;
-  let connection: string | null = null;
-  let connectedAt: number | undefined;
-  let timer: TimerHandle | undefined;
-  let dueAt = 0;
-  let heard = false;
+  #reading = 0;
+  #connectedAt: number | undefined;
+  #timer: TimerHandle | undefined;
+  #heard = false;
 
-  // The state moves at once, effects follow in order, also when one of them leads to another input.
-  function feed(input: Input): void {
-    const previous = state;
-    const [next, effects] = step(state, input, options);
-    state = next;
-    queue.push(...effects.map((effect) => () => perform(effect)), () => outlet.moved(next, previous));
-    if (performing) return;
-    performing = true;
-    for (let task = queue.shift(); task; task = queue.shift()) task();
-    performing = false;
+  constructor(options: ResolvedOptions, outlet: Outlet) {
+    const { clock } = options;
+    this.#options = options;
+    this.#outlet = outlet;
+    this.#instance = `${clock.random()}${clock.random()}`;
+    this.#token = options.apiKey ?? options.publicKey;
   }
 
-  function perform(effect: Effect): unknown {
+  // The state moves at once, effects follow in order, also when one of them leads to another input.
+  feed(input: Input): void {
+    const previous = this.state;
+    const [next, effects] = step(this.state, input, this.#options);
+    this.state = next;
+    this.#queue.push(...effects.map((effect) => () => this.#perform(effect)), () => this.#outlet.moved(next, previous));
+    if (this.#performing) return;
+    this.#performing = true;
+    for (let task = this.#queue.shift(); task; task = this.#queue.shift()) task();
+    this.#performing = false;
+  }
+
+  #perform(effect: Effect): unknown {
     switch (effect.kind) {
       case "get-token":
-        return getToken ? void askToken(effect.link, effect.fresh) : feed({ type: "token", link: effect.link });
+        return this.#options.getToken
+          ? void this.#askToken(effect.link, effect.fresh)
+          : this.feed({ type: "token", link: effect.link });
       case "dial":
-        return dial(effect.link);
+        return this.#dial(effect.link);
       case "greet":
-        table.restart();
-        return dialect.enveloped && send(hello(token, instance, table.requests()));
+        this.table.restart();
+        return this.#options.dialect.enveloped && this.send(hello(this.#token, this.#instance, this.table.requests()));
       case "send":
-        return send(effect.frame);
+        return this.send(effect.frame);
       case "hang-up":
-        reading = 0;
-        return link?.close(1000, "");
+        this.#reading = 0;
+        return this.#link?.close(1000, "");
       case "terminate":
-        reading = 0;
-        return link?.terminate();
+        this.#reading = 0;
+        return this.#link?.terminate();
       case "wake":
-        return arm(effect.afterMs);
+        return this.#arm(effect.afterMs);
       case "retry":
-        if (effect.lost) outlet.lost(new LinkError("link.lost", `link lost: ${effect.lost}`));
-        return arm(effect.ceilingMs * (1 - options.jitter * clock.random()));
+        if (effect.lost) this.#outlet.lost(new LinkError("link.lost", `link lost: ${effect.lost}`));
+        return this.#arm(effect.ceilingMs * (1 - this.#options.jitter * this.#options.clock.random()));
       case "fail":
         // The machine fails with codes of the `gateway` family only.
-        return outlet.error(
+        return this.#outlet.error(
           new GatewayError(effect.code as GatewayError["code"], `refused for good: ${effect.reason}`),
           true,
         );
     }
   }
 
-  function arm(afterMs: number | null): void {
-    if (timer) clock.clearTimer(timer);
-    timer = undefined;
-    heard = false;
+  #arm(afterMs: number | null): void {
+    if (this.#timer) this.#options.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#heard = false;
     if (afterMs === null) return;
-    dueAt = clock.now() + afterMs;
-    timer = clock.setTimer(() => {
-      timer = undefined;
-      feed({ type: "woke", heard, lateMs: clock.now() - dueAt, upMs: upMs() });
+    this.dueAt = this.#options.clock.now() + afterMs;
+    this.#timer = this.#options.clock.setTimer(() => {
+      this.#timer = undefined;
+      this.feed({
+        type: "woke",
+        heard: this.#heard,
+        lateMs: this.#options.clock.now() - this.dueAt,
+        upMs: this.#upMs(),
+      });
     }, afterMs);
   }
 
-  function upMs(): number {
-    return clock.now() - (connectedAt ?? clock.now());
+  #upMs(): number {
+    const now = this.#options.clock.now();
+    return now - (this.#connectedAt ?? now);
   }
 
-  function closed(attempt: number, code: number, reason: string): void {
-    feed({ type: "closed", link: attempt, code, reason, upMs: upMs() });
+  #closed(attempt: number, code: number, reason: string): void {
+    this.feed({ type: "closed", link: attempt, code, reason, upMs: this.#upMs() });
   }
 
-  async function askToken(attempt: number, fresh: boolean): Promise<void> {
+  async #askToken(attempt: number, fresh: boolean): Promise<void> {
     try {
       // Later than now, so that getToken may use the client that is being made.
       await Promise.resolve();
-      const got: unknown = await getToken?.({ fresh });
+      const got: unknown = await this.#options.getToken?.({ fresh });
       if (typeof got !== "string") throw new TypeError(`expected a string, got ${typeof got}`);
-      if (attempt === state.link) token = got;
-      feed({ type: "token", link: attempt });
+      if (attempt === this.state.link) this.#token = got;
+      this.feed({ type: "token", link: attempt });
     } catch (cause) {
-      if (attempt !== state.link || state.phase !== "authorizing") return;
-      outlet.error(new LinkError("link.token-failed", "getToken failed", { cause }));
-      closed(attempt, 1006, "no token");
+      if (attempt !== this.state.link || this.state.phase !== "authorizing") return;
+      this.#outlet.error(new LinkError("link.token-failed", "getToken failed", { cause }));
+      this.#closed(attempt, 1006, "no token");
     }
   }
 
-  function dial(attempt: number): void {
-    link?.terminate();
-    reading = attempt;
-    connection = null;
-    connectedAt = undefined;
-    link = options.transport.open(
-      { url: dialect.url(options.url, token), protocols: dialect.protocols },
+  #dial(attempt: number): void {
+    this.#link?.terminate();
+    this.#reading = attempt;
+    this.connection = null;
+    this.#connectedAt = undefined;
+    this.#link = this.#options.transport.open(
+      { url: this.#options.dialect.url(this.#options.url, this.#token), protocols: this.#options.dialect.protocols },
       {
-        onOpen: () => feed({ type: "opened", link: attempt }),
+        onOpen: () => this.feed({ type: "opened", link: attempt }),
         onMessage: (data) => {
-          if (reading === attempt) read(data);
+          if (this.#reading === attempt) this.#read(data);
         },
         onClose: ({ code, reason, cause }) =>
-          closed(attempt, code, reason || (cause instanceof Error ? cause.message : "")),
+          this.#closed(attempt, code, reason || (cause instanceof Error ? cause.message : "")),
       },
     );
   }
 
-  function send(frame: ClientFrame): void {
-    link?.send(dialect.codec.encode(frame));
+  send(frame: ClientFrame): void {
+    this.#link?.send(this.#options.dialect.codec.encode(frame));
   }
 
-  function flush(): void {
-    while (table.due && isConnected(state.phase)) send({ type: "subscribe", streams: table.requests() });
+  flush(): void {
+    while (this.table.due && isConnected(this.state.phase))
+      this.send({ type: "subscribe", streams: this.table.requests() });
   }
 
-  function read(data: string | Uint8Array): void {
-    heard = true;
+  #read(data: string | Uint8Array): void {
+    this.#heard = true;
+    if (typeof data !== "string") {
+      this.#bad("expected text, got a binary frame");
+      return this.#link?.close(1003, "");
+    }
     let messages: unknown;
     try {
-      // The cast: a codec refuses what it can't read, binary frames among it.
-      messages = dialect.codec.decode(data as string);
+      messages = this.#options.dialect.codec.decode(data);
     } catch {
       // What the parser says is not passed on: it may repeat the text.
-      return outlet.outcome(bad(`expected JSON, got ${data.length} characters that are not`));
+      return this.#outlet.outcome(this.#bad(`expected JSON, got ${data.length} characters that are not`));
     }
-    if (!Array.isArray(messages)) return outlet.outcome(receive(messages as GatewayFrame));
-    const attempt = reading;
+    if (!Array.isArray(messages)) return this.#outlet.outcome(this.#receive(messages as GatewayFrame));
+    const attempt = this.#reading;
     for (const message of messages) {
       // A listener may have closed the client.
-      if (reading === attempt) outlet.outcome(receive(message));
+      if (this.#reading === attempt) this.#outlet.outcome(this.#receive(message));
     }
   }
 
-  function bad(problem: string): Outcome {
-    outlet.error(new PeerError("peer.bad-frame", problem));
+  #bad(problem: string): Outcome {
+    this.#outlet.error(new PeerError("peer.bad-frame", problem));
     return "unparseable";
   }
 
-  function receive(message: GatewayFrame | null): Outcome {
+  #receive(message: GatewayFrame | null): Outcome {
     if (message?.type === "event") {
       const { event, channel, offset, tag } = message;
       // The hot path. Only where something is wrong the walker is asked for the field's name.
       const positioned = Number.isSafeInteger(offset) && typeof tag === "string";
       if (typeof event !== "string" || typeof channel !== "string" || (offset !== undefined && !positioned)) {
-        return bad(shapeProblem(message, eventShape, "event") ?? "event.tag: expected a string beside the offset");
+        return this.#bad(
+          shapeProblem(message, eventShape, "event") ?? "event.tag: expected a string beside the offset",
+        );
       }
-      if (isConnected(state.phase) && table.accept(message)) outlet.event(message);
-      if (table.due) flush();
+      if (isConnected(this.state.phase) && this.table.accept(message)) this.#outlet.event(message);
+      if (this.table.due) this.flush();
       return "event";
     }
     const checked = checkFrame<Exclude<GatewayFrame, EventFrame>>(message, gatewayShapes);
-    if (checked.kind === "bad") bad(checked.problem);
+    if (checked.kind === "bad") this.#bad(checked.problem);
     if (checked.kind !== "frame") return "no_event";
     const { frame } = checked;
     const { type } = frame;
-    const { phase } = state;
+    const { phase } = this.state;
     // Positions are fixed before anybody is told that they are.
     const greeted = type === "connected" && phase === "greeting";
-    const verdicts = greeted || type === "verdict" ? frame.streams.filter((verdict) => table.apply(verdict)) : [];
+    const verdicts = greeted || type === "verdict" ? frame.streams.filter((verdict) => this.table.apply(verdict)) : [];
     if (greeted) {
-      connection = frame.connection;
-      connectedAt = clock.now();
+      this.connection = frame.connection;
+      this.#connectedAt = this.#options.clock.now();
     }
-    if (type === "ping" && frame.positions) table.check(frame.positions);
-    feed(frame);
-    for (const verdict of verdicts) outlet.verdict(verdict);
-    flush();
-    if (type === "pong") outlet.pong(frame.id);
+    if (type === "ping" && frame.positions) this.table.check(frame.positions);
+    this.feed(frame);
+    for (const verdict of verdicts) this.#outlet.verdict(verdict);
+    this.flush();
+    if (type === "pong") this.#outlet.pong(frame.id);
     // The gateway's codes are ours; one of a later version is passed on as it is. What ends the link is told as its end.
     if (type === "error" && !(frame.fatal && phase === "greeting"))
-      outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
+      this.#outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
     return type === "ping" ? type : "no_event";
   }
-
-  return {
-    table,
-    feed,
-    send,
-    flush,
-    get state() {
-      return state;
-    },
-    get connection() {
-      return connection;
-    },
-    get dueAt() {
-      return dueAt;
-    },
-  };
 }
