@@ -1,7 +1,7 @@
 // Small on purpose: this file is part of every browser bundle.
 import { LinkError } from "@trunkline/core/errors";
 import type { Link, LinkClose, LinkListener, LinkRequest, Transport } from "@trunkline/core/ports";
-import { browserCloseCode, maxCloseReasonBytes, meantCloseCode, truncateBytes } from "@trunkline/core/wire";
+import { browserCloseCode, maxCloseReasonBytes, meantCloseCode } from "@trunkline/core/wire";
 
 /** The part of the standard WebSocket that is used. */
 export interface WebSocketLike {
@@ -70,10 +70,16 @@ function openLink(Socket: WebSocketConstructor | undefined, request: LinkRequest
       // The cast: the DOM's type excludes memory shared between threads, which no caller here has.
       if (socket?.readyState === open) socket.send(data as string | Uint8Array<ArrayBuffer>);
     },
-    close: (code, reason) => socket?.close(browserCloseCode(code), truncateBytes(reason, maxCloseReasonBytes)),
+    close: (code, reason) => socket?.close(browserCloseCode(code), cutReason(reason)),
     terminate: () => {
       socket?.close();
       end(abnormal);
     },
   };
+}
+
+/** The platform's decoder keeps back a code point that was cut in two, and is no part of the bundle. */
+function cutReason(reason: string): string {
+  const bytes = new TextEncoder().encode(reason).subarray(0, maxCloseReasonBytes);
+  return new TextDecoder().decode(bytes, { stream: true });
 }
