@@ -9,7 +9,11 @@ export default defineConfig({
       {
         resolve: source,
         ssr,
-        test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/architecture/**/*.test.ts"], testTimeout: 15_000 },
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts", "playground/**/*.test.ts", "test/architecture/**/*.test.ts"],
+          testTimeout: 15_000,
+        },
       },
       {
         resolve: source,

@@ -10,6 +10,7 @@ for (const name of names) {
   ok = run("publint", ["run", "--strict", "--level", "warning"], { cwd }) && ok;
   // The script-tag bundle is no module and has no types.
   const excluded = name === "trunkline" ? ["--exclude-entrypoints", "trunkline.min.js"] : [];
-  ok = run("attw", ["--pack", ".", "--profile", "esm-only", "--format", "ascii", "--quiet", ...excluded], { cwd }) && ok;
+  ok =
+    run("attw", ["--pack", ".", "--profile", "esm-only", "--format", "ascii", "--quiet", ...excluded], { cwd }) && ok;
 }
 process.exit(ok ? 0 : 1);

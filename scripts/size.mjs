@@ -1,4 +1,5 @@
-// `npm run size`: what a page downloads (bundled and minified by esbuild, gzip), beside the peers measured the same way.
+// `npm run size`: what a page downloads (bundled and minified by esbuild, gzip), beside the peers measured the same way; exits 1
+// when the target is missed. `--budget`, as `npm test` runs it: exits 1 only when a size grew beyond what .size-limit.json allows.
 import { spawnSync } from "node:child_process";
 import { env, root } from "./setup.mjs";
 
@@ -22,8 +23,12 @@ if (!measured.stdout.trim().startsWith("[")) {
   process.exit(1);
 }
 const rows = JSON.parse(measured.stdout);
-const line = (name, kilobytes, note = "") => console.log(`${name.padEnd(52)}${kilobytes.toFixed(2).padStart(8)} kB  ${note}`);
-for (const row of rows) line(row.name, row.size / 1000, `limit ${(row.sizeLimit / 1000).toFixed(1)} kB${row.passed ? "" : "  EXCEEDED"}`);
+const line = (name, kilobytes, note = "") =>
+  console.log(`${name.padEnd(52)}${kilobytes.toFixed(2).padStart(8)} kB  ${note}`);
+for (const row of rows)
+  line(row.name, row.size / 1000, `budget ${(row.sizeLimit / 1000).toFixed(1)} kB${row.passed ? "" : "  EXCEEDED"}`);
 for (const [name, kilobytes] of peers) line(name, kilobytes);
 console.log(`size: ${(rows[0].size / 1000).toFixed(2)} kB (target ≤ ${target.toFixed(1)} kB)`);
-process.exit(rows.every((row) => row.passed) ? 0 : 1);
+const budgetOnly = process.argv.includes("--budget");
+const withinBudget = rows.every((row) => row.passed);
+process.exit(withinBudget && (budgetOnly || rows[0].size / 1000 <= target) ? 0 : 1);

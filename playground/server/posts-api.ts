@@ -4,7 +4,7 @@ import type { contract } from "../contract.ts";
 import { readBody, sendError, sendJson } from "./http.ts";
 import type { Draft, PostsStore } from "./posts-store.ts";
 
-export type PostEvent = keyof (typeof contract)["events"] & string;
+export type PostEvent = keyof (typeof contract)["events"];
 
 export interface PostsApiOptions {
   readonly store: PostsStore;

@@ -44,16 +44,36 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
   ["core/src/clock/", ["core/src/clock/", "core/src/ports/", "core/src/errors.ts"]],
   [
     "core/src/drive/",
-    ["core/src/drive/", "core/src/client/", "core/src/wire/", "core/src/ports/", "core/src/emitter.ts", "core/src/clock/", "core/src/errors.ts"],
+    [
+      "core/src/drive/",
+      "core/src/client/",
+      "core/src/wire/",
+      "core/src/ports/",
+      "core/src/emitter.ts",
+      "core/src/clock/",
+      "core/src/errors.ts",
+    ],
   ],
   ["core/src/testing/", ["core/src/"]],
   ["core/src/index.ts", ["core/src/"]],
-  ["transport-browser/src/", ["transport-browser/src/", "@trunkline/core/ports", "@trunkline/core/wire", "@trunkline/core/errors"]],
+  [
+    "transport-browser/src/",
+    ["transport-browser/src/", "@trunkline/core/ports", "@trunkline/core/wire", "@trunkline/core/errors"],
+  ],
   [
     "transport-node/src/",
     ["transport-node/src/", "@trunkline/core/ports", "@trunkline/core/wire", "@trunkline/core/errors", "node:", "ws"],
   ],
-  ["trunkline/src/", ["trunkline/src/", "@trunkline/core", "@trunkline/core/plain", "@trunkline/transport-browser", "@trunkline/transport-node"]],
+  [
+    "trunkline/src/",
+    [
+      "trunkline/src/",
+      "@trunkline/core",
+      "@trunkline/core/plain",
+      "@trunkline/transport-browser",
+      "@trunkline/transport-node",
+    ],
+  ],
   [
     "gateway/src/",
     [
@@ -99,13 +119,15 @@ describe("the import graph", () => {
   it("lets rings 0 and 1 see port types, never their values", () => {
     const valueImport = /^import \{(?!\s*type\b)[^}]*\} from "\.\.\/ports\//m;
     const offenders = sources().filter(
-      (file) => /^core\/src\/(wire|client)\//.test(file) && valueImport.test(readFileSync(join(packages, file), "utf8")),
+      (file) =>
+        /^core\/src\/(wire|client)\//.test(file) && valueImport.test(readFileSync(join(packages, file), "utf8")),
     );
     expect(offenders).toEqual([]);
   });
 
   it("keeps clocks, chance, timers and promises out of the pure files", () => {
-    const impure = /\b(Date\.|new Date|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|Promise|async |await |console\.)/;
+    const impure =
+      /\b(Date\.|new Date|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|Promise|async |await |console\.)/;
     const pure = /^core\/src\/(wire|client)\/|^gateway\/src\/(session|admission|verdict)\.ts$/;
     const files = sources().filter((file) => pure.test(file));
     expect(files.length).toBeGreaterThan(12);

@@ -1,3 +1,4 @@
+export { type Connection, createConnection, type DialOptions, type Message } from "./drive/connection.ts";
 export { createClient } from "./drive/create-client.ts";
 export type {
   Client,
@@ -26,7 +27,16 @@ export {
 } from "./client/backoff.ts";
 export { events, type EventsOptions } from "./events.ts";
 export type { ListenOptions, Listener } from "./emitter.ts";
-export { type ErrorCode, GatewayError, LinkError, PeerError, TrunklineError, UsageError } from "./errors.ts";
+export {
+  AlreadyClosedError,
+  type ErrorCode,
+  GatewayError,
+  LinkError,
+  PeerError,
+  TransportCloseError,
+  TrunklineError,
+  UsageError,
+} from "./errors.ts";
 export { call, defineContract, event } from "./wire/contract.ts";
 export type { CallDefinition, Contract, Delivery, EventDefinition, EventsOf } from "./wire/contract.ts";
 export { version } from "./wire/version.ts";

@@ -39,7 +39,7 @@ export interface MemoryBrokerOptions {
   readonly clock?: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer">;
 }
 
-export const memoryBrokerDefaults = {
+const memoryBrokerDefaults = {
   history: { count: 1000, ageMs: 300_000 },
   dedupe: { windowMs: 120_000, maxKeys: 100_000 },
   headTtlMs: 7 * 24 * 3_600_000,

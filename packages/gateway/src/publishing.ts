@@ -44,7 +44,7 @@ export interface Publishing {
   publish(scope: PublishScope, request: PublishRequest): Promise<PublishOutcome>;
 }
 
-export const maxEventBytesDefault = 256 * 1024;
+const maxEventBytesDefault = 256 * 1024;
 
 export function createPublishing(options: PublishingOptions): Publishing {
   const { broker, contract, maxEventBytes = maxEventBytesDefault, stats, logger } = options;

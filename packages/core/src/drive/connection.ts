@@ -16,7 +16,7 @@ export interface DialOptions {
   readonly signal?: AbortSignalLike;
 }
 
-export interface WaitOptions {
+interface WaitOptions {
   readonly signal?: AbortSignalLike;
 }
 

@@ -21,7 +21,7 @@ export type Shape =
 export interface ShapeFields {
   readonly [field: string]: Shape;
 }
-export interface Optional {
+interface Optional {
   readonly optional: readonly [Shape] | ShapeFields;
 }
 

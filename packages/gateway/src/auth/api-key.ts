@@ -27,7 +27,7 @@ export interface KeyringOptions {
   readonly anonymous?: boolean;
 }
 
-export type Authenticated =
+type Authenticated =
   | { readonly ok: true; readonly principal: Principal }
   | { readonly ok: false; readonly status: 401 | 403; readonly error: WireError };
 

@@ -13,7 +13,7 @@ export interface HealthOptions {
   readonly metrics: () => Promise<MetricsPage>;
 }
 
-export const healthPaths: readonly string[] = ["/healthz", "/readyz", "/metrics"];
+const healthPaths: readonly string[] = ["/healthz", "/readyz", "/metrics"];
 
 /** Answers `/healthz`, `/readyz` and `/metrics`; false when `path` (without query) is none of them, and nothing is done. */
 export function createHealth(

@@ -22,7 +22,7 @@ export interface PublishApiOptions {
   readonly logger?: Logger | undefined;
 }
 
-export const publishApiDefaults = { maxBodyBytes: 1024 * 1024, maxBatch: 1000 } as const;
+const publishApiDefaults = { maxBodyBytes: 1024 * 1024, maxBatch: 1000 } as const;
 
 /** A refusal on its way to the client. */
 interface Refusal {
