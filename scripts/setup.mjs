@@ -20,8 +20,10 @@ export function run(command, args, options = {}) {
 /** Installs the workspace's packages unless the installed ones are those of the lockfile. */
 export function installPackages() {
   if (installedMatchesLock()) return true;
-  console.log("Installing packages (npm ci) …");
-  return run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  console.log("Installing packages …");
+  // Not `npm ci`: it refuses a lockfile that lacks a platform's optional binary which its registry did not have. This installs
+  // the locked versions all the same, and leaves the lockfile as it is.
+  return run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
 function installedMatchesLock() {
