@@ -42,7 +42,7 @@ export function afterLoss(
 ): Step {
   const held = upMs >= stableMs;
   const state: State = { ...lost, phase: "waiting", ...(held && { attempt: 0, refreshed: false }) };
-  const { attempt, refreshed, online, spreadMs } = state;
+  const { attempt, refreshed, spreadMs } = state;
   const rule = retryRule(code);
   const leave = (next: State, ...effects: readonly Effect[]): Step => [next, [{ kind: parting }, ...effects]];
 
@@ -58,8 +58,6 @@ export function afterLoss(
       reason,
     });
   }
-  // Without a network no attempt is made, and none is counted.
-  if (!online) return leave(state, wake(0));
   // A gateway that says "at once" twice in a row is not taken at its word.
   const hintMs = rule === "now" ? 0 : held ? spreadMs : null;
   const ceilingMs = hintMs === null || attempt > 0 ? config.backoff(attempt) : hintMs;

@@ -120,7 +120,6 @@ const ms = fc.integer({ min: 0, max: 100_000 });
 const anyInput: fc.Arbitrary<Input> = fc.oneof(
   fc.constant<Input>({ type: "connect" }),
   fc.record({ type: fc.constant("close" as const), timeoutMs: ms }),
-  fc.record({ type: fc.constant("network" as const), online: fc.boolean() }),
   fc.record({ type: fc.constantFrom("token" as const, "opened" as const), link }),
   fc
     .record({ type: fc.constant("connected" as const), heartbeatMs: ms, spreadMs: ms })

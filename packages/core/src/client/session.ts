@@ -21,9 +21,11 @@ type Rule<Type extends Input["type"]> = (
 ) => Step;
 type Rules = { readonly [Type in Input["type"]]?: Rule<Type> };
 
-const start: Rule<"connect"> = ({ link, online }, _, config) => ask({ ...firstState, link, online }, config);
+const start: Rule<"connect"> = ({ link }, _, config) => ask({ ...firstState, link }, config);
 const stop = (state: State): Step => to(state, "closed", wake(0), { kind: "terminate" });
-const hangUp: Rule<"close"> = (state, { timeoutMs }) => to(state, "closing", wake(timeoutMs), { kind: "hang-up" });
+// Not by `wake`: 0 is no patience here, elsewhere no limit.
+const hangUp: Rule<"close"> = (state, { timeoutMs }) =>
+  to(state, "closing", { kind: "wake", afterMs: timeoutMs }, { kind: "hang-up" });
 const lost: Rule<"closed"> = (state, { code, reason, upMs }, config) => afterLoss(state, code, reason, upMs, config);
 const late: Rule<"woke"> = (state, { upMs }, config) => afterLoss(state, 1006, "no answer in time", upMs, config);
 
@@ -64,21 +66,14 @@ const rules: Readonly<Record<Phase, Rules>> = {
     // Politely; should the gateway not answer, the next attempt drops what is left of the link.
     woke: (state, { upMs }, config) => afterLoss(state, 1000, "drained", upMs, config, "hang-up"),
   },
-  waiting: { close: stop, woke: (state, _, config) => (state.online ? ask(state, config) : [state, []]) },
+  waiting: { close: stop, woke: (state, _, config) => ask(state, config) },
   closing: { connect: start, closed: stop, woke: stop },
 };
 
 export function step(state: State, input: Input, config: SessionConfig): Step {
-  if (input.type === "network") return network(state, input.online, config);
   const rule = rules[state.phase][input.type] as Rule<Input["type"]> | undefined;
   const stale = "link" in input && input.link !== state.link;
   return rule === undefined || stale ? [state, []] : rule(state, input, config);
-}
-
-function network(state: State, online: boolean, config: SessionConfig): Step {
-  const next = { ...state, online };
-  if (state.phase !== "waiting" || online === state.online) return [next, []];
-  return online ? ask(next, config) : [next, [wake(0)]];
 }
 
 function to(state: State, phase: Phase, ...effects: readonly Effect[]): Step {

@@ -18,7 +18,7 @@ export type Phase =
   | "draining"
   /** Closing the link politely, for good. */
   | "closing"
-  /** No link; the timer says when to try again, or the network must return first. */
+  /** No link; the timer says when to try again. */
   | "waiting"
   /** By `close`, or because the gateway refused for good. */
   | "closed";
@@ -34,7 +34,6 @@ export interface State {
   readonly refreshed: boolean;
   /** Connected at least once since `connect`. */
   readonly met: boolean;
-  readonly online: boolean;
   /** As the gateway last said; 0: it never pings, so silence means nothing. */
   readonly heartbeatMs: number;
   readonly spreadMs: number;
@@ -48,7 +47,6 @@ export type Input =
   | { readonly type: "connect" }
   /** `timeoutMs`: how long the peer may take to answer. */
   | { readonly type: "close"; readonly timeoutMs: number }
-  | { readonly type: "network"; readonly online: boolean }
   /** The token of attempt `link` is there. It stays with the driver: no secret enters the machine. */
   | { readonly type: "token"; readonly link: number }
   | { readonly type: "opened"; readonly link: number }
@@ -100,7 +98,6 @@ export const firstState: State = {
   attempt: 0,
   refreshed: false,
   met: false,
-  online: true,
   heartbeatMs: 0,
   spreadMs: 0,
   probing: false,

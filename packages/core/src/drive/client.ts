@@ -59,7 +59,7 @@ export interface Health {
 }
 
 export interface CloseOptions {
-  /** How long the gateway may take to answer, in milliseconds; then the link is dropped. @defaultValue 2000 */
+  /** How long the gateway may take to answer, in milliseconds (0: not at all); then the link is dropped. @defaultValue 2000 */
   readonly timeoutMs?: number;
 }
 

@@ -887,3 +887,96 @@ it("W-14 the gauge goes 1, 0, 1 across a drop; events carry their lag; a reconne
     ["connected", 1],
   ]);
 });
+
+describe("inside listeners and between answers", () => {
+  it("§5.3 `ended` crossing a subscribe() leaves it to the answer", async () => {
+    const { client, welcome, tell } = setUp();
+    welcome({ streams: [fresh("c", 3)] });
+    const again = client.subscribe("c");
+    tell({ type: "verdict", streams: [{ channel: "c", verdict: "ended" }] });
+    tell({ type: "verdict", streams: [fresh("c", 7)] });
+    expect(await Promise.race([again, settle()])).toMatchObject({ verdict: "fresh" });
+    expect(client.health().streams).toMatchObject([{ channel: "c", state: "live" }]);
+  });
+
+  it("§5.3 `ended` crossing a subscribe(), then a loss: the channel is asked for again", async () => {
+    const { client, clock, memory, welcome, tell, sent } = setUp();
+    welcome({ streams: [fresh("c", 3)] });
+    const again = client.subscribe("c");
+    tell({ type: "verdict", streams: [{ channel: "c", verdict: "ended" }] });
+    memory.last.drop();
+    clock.advance(1_000);
+    memory.last.accept();
+    expect(sent()).toMatchObject([{ type: "hello", streams: [{ channel: "c" }] }]);
+    tell({ ...connectedFrame, streams: [fresh("c", 7)] });
+    expect(await Promise.race([again, settle()])).toMatchObject({ verdict: "fresh" });
+  });
+
+  it("unsubscribe() of the last channel that ready() waits for lets it go on", async () => {
+    const { client, welcome } = setUp({ channels: ["c"] });
+    let ready = false;
+    void client.ready().then(() => (ready = true));
+    welcome();
+    await settle();
+    expect(ready).toBe(false);
+    client.unsubscribe("c");
+    await settle();
+    expect(ready).toBe(true);
+  });
+
+  it("ready() outlives a link that is lost before the verdict", async () => {
+    const { client, clock, memory, welcome } = setUp({ channels: ["c"] });
+    const ready = client.ready().then(() => "ready");
+    welcome();
+    memory.last.drop();
+    clock.advance(1_000);
+    welcome({ streams: [fresh("c")] });
+    expect(await Promise.race([ready, settle()])).toBe("ready");
+  });
+
+  it("close(), connect() and close() in one listener leave no promise unsettled", async () => {
+    const { client, welcome } = setUp();
+    const made: Promise<unknown>[] = [];
+    client.once("status", () => void made.push(client.close(), client.connect(), client.ready(), client.close()));
+    welcome();
+    const ends = Promise.allSettled(made).then((results) => results.map(({ status }) => status));
+    expect(await Promise.race([ends, settle()])).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
+  });
+
+  it("connect() in a status listener gives the promise of the new attempt", async () => {
+    const { client, welcome } = setUp();
+    welcome();
+    await client.ready();
+    const attempts: Promise<void>[] = [];
+    client.on("status", (status) => {
+      if (status === "disconnected") attempts.push(client.connect(), client.ready());
+    });
+    await client.close();
+    welcome();
+    await Promise.all(attempts);
+    expect(attempts.length).toBe(2);
+  });
+
+  it("connect() and subscribe() in the listener of a fatal error belong to the new attempt", async () => {
+    const { client, tell, memory, welcome } = setUp();
+    const before = client.ready();
+    const asked: Promise<unknown>[] = [];
+    client.once("error", () => void asked.push(client.connect(), client.subscribe("c")));
+    memory.last.accept();
+    tell({ type: "error", code: "gateway.unauthorized", message: "no", fatal: true });
+    await expect(before).rejects.toMatchObject({ code: "gateway.unauthorized" });
+    welcome({ streams: [fresh("c")] });
+    await Promise.all(asked);
+    expect(asked.length).toBe(2);
+  });
+
+  it("close({ timeoutMs: 0 }) drops the link without waiting for the gateway", async () => {
+    const { client, clock, memory, welcome } = setUp();
+    welcome();
+    memory.last.vanish();
+    const closing = client.close({ timeoutMs: 0 });
+    clock.advance(0);
+    expect(await Promise.race([closing.then(() => "closed"), settle()])).toBe("closed");
+    expect([memory.alive, clock.timers]).toEqual([0, 0]);
+  });
+});

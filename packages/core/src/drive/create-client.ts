@@ -22,6 +22,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   const asked = new Map<string | number, Deferred<unknown>>();
   let lastPing = 0;
   let readiness = deferred<void>();
+  let decided = false;
   let gone: Deferred<void> | null = null;
   let lastError: TrunklineError | null = null;
   /** Why the gateway refused for good. */
@@ -38,6 +39,8 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     verdict: (verdict) => {
       const { channel } = verdict;
       const waiter = asked.get(channel);
+      // Whether this is the answer or has crossed the question can't be told: ask again.
+      if (waiter && verdict.verdict === "ended") return driver.table.subscribe(channel);
       asked.delete(channel);
       if (verdict.verdict === "refused") {
         const { code, message } = verdict.error;
@@ -58,13 +61,9 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
         gone?.resolve();
         gone = null;
       }
-      if (status !== before && previous.phase !== "idle" && /^(dis)?connected/.test(before)) readiness = deferred();
+      if (status !== before && before === "connected") renew();
       if (status !== "disconnected") over = null;
-      else if (next.phase !== "idle") {
-        const cause = over ?? closed();
-        readiness.reject(cause);
-        giveUp(cause, "string");
-      }
+      else if (isOver()) end();
       settle();
       if (status !== before) changed(status, before);
     },
@@ -90,7 +89,28 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
 
   /** Once the position of every stream is fixed, whoever waits for that may go on. */
   function settle(): void {
-    if (statusOf(driver.state) === "connected" && driver.table.settled) readiness.resolve();
+    if (statusOf(driver.state) === "connected" && driver.table.settled) {
+      readiness.resolve();
+      decided = true;
+    }
+  }
+
+  /** Whoever still waits for the old promise goes on waiting for it. */
+  function renew(): void {
+    if (decided) readiness = deferred();
+    decided = false;
+  }
+
+  /** By the state, which may be ahead of what `moved` has told: a listener may have closed, or connected again. */
+  function isOver(): boolean {
+    return statusOf(driver.state) === "disconnected" && driver.state.phase !== "idle";
+  }
+
+  function end(): void {
+    const cause = over ?? closed();
+    readiness.reject(cause);
+    decided = true;
+    giveUp(cause, "string");
   }
 
   /** Nothing will answer any more: pings (`number`) or subscriptions (`string`). */
@@ -136,7 +156,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   function subscribe(channel: string): Promise<Granted> {
     const waiter = (asked.get(channel) ?? deferred()) as Deferred<Granted>;
     if (!dialect.enveloped) waiter.reject(unsupported());
-    else if (statusOf(driver.state) === "disconnected" && driver.state.phase !== "idle") waiter.reject(closed());
+    else if (isOver()) waiter.reject(closed());
     else {
       asked.set(channel, waiter as Deferred<unknown>);
       driver.table.subscribe(channel);
@@ -170,6 +190,10 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       return statusOf(driver.state);
     },
     connect: () => {
+      if (isOver()) {
+        end();
+        renew();
+      }
       driver.feed({ type: "connect" });
       return readiness.promise;
     },
@@ -193,6 +217,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       asked.get(channel)?.reject(new UsageError("usage.aborted", "unsubscribed"));
       asked.delete(channel);
       if (driver.table.unsubscribe(channel)) driver.send({ type: "unsubscribe", channels: [channel] });
+      settle();
     },
     [Symbol.asyncDispose]: () => close(),
   };
