@@ -98,7 +98,8 @@ export interface Client<C extends Contract = Contract> {
 
   /**
    * Asks for a channel, now and at every reconnection. Resolves with the gateway's verdict.
-   * @throws {GatewayError} when refused @throws {UsageError} `usage.closed`, `usage.unsupported` in the plain dialect
+   * @throws {GatewayError} when refused @throws {UsageError} `usage.closed`, `usage.unsupported` in the plain dialect,
+   * `usage.bad-argument` for a name of more than 512 characters
    */
   subscribe(channel: string): Promise<Granted>;
   /** Leaves a channel: none of its events is delivered any more. */

@@ -943,6 +943,14 @@ describe("inside listeners and between answers", () => {
     expect(await Promise.race([ends, settle()])).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
   });
 
+  it("§3.6 a channel name too long for any frame is rejected here, and never sent", async () => {
+    const { client, welcome, sent } = setUp();
+    welcome();
+    const asked = client.subscribe("x".repeat(70_000)).catch((error: { code: string }) => error.code);
+    expect(await Promise.race([asked, settle()])).toBe("usage.bad-argument");
+    expect(sent().length).toBe(1);
+  });
+
   it("connect() in a status listener gives the promise of the new attempt", async () => {
     const { client, welcome } = setUp();
     welcome();

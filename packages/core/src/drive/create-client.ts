@@ -3,7 +3,7 @@ import { createEmitter, isolate, type Listener, type ListenOptions } from "../em
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
 import type { Contract } from "../wire/contract.ts";
-import { reservedEventNames } from "../wire/limits.ts";
+import { maxChannelBytes, reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
@@ -157,6 +157,9 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     const waiter = (asked.get(channel) ?? deferred()) as Deferred<Granted>;
     if (!dialect.enveloped) waiter.reject(unsupported());
     else if (isOver()) waiter.reject(closed());
+    // The gateway answers all other bad names; this one might not fit in its frames, and so end every link.
+    else if (channel.length > maxChannelBytes)
+      waiter.reject(new UsageError("usage.bad-argument", `channel: expected at most ${maxChannelBytes} bytes`));
     else {
       asked.set(channel, waiter as Deferred<unknown>);
       driver.table.subscribe(channel);
