@@ -89,7 +89,31 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "prom-client",
     ],
   ],
-  ["cli/src/", ["cli/src/", "@trunkline/core", "@trunkline/core/", "@trunkline/gateway", "trunkline", "node:"]],
+  [
+    "broker-redis/src/",
+    [
+      "broker-redis/src/",
+      "@trunkline/core/wire",
+      "@trunkline/core/ports",
+      "@trunkline/core/errors",
+      "@trunkline/core/clock",
+      "node:",
+      "ioredis",
+    ],
+  ],
+  ["testing/src/", ["testing/src/", "@trunkline/core", "@trunkline/core/", "@trunkline/gateway", "msw"]],
+  [
+    "cli/src/",
+    [
+      "cli/src/",
+      "@trunkline/core",
+      "@trunkline/core/",
+      "@trunkline/gateway",
+      "@trunkline/broker-redis",
+      "trunkline",
+      "node:",
+    ],
+  ],
 ];
 
 function allowedBy(rule: string, target: string): boolean {

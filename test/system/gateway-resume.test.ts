@@ -107,7 +107,7 @@ it("§5.4 a stream that gateway code subscribes later continues from the positio
   expect((await second.next("event")).event).toBe("missed");
 });
 
-it("§11 events published while hello is answered come inside recovered or after it, once", async () => {
+it("§12 events published while hello is answered come inside recovered or after it, once", async () => {
   const started = await withHistory(50);
   let next = 51;
   for (let round = 0; round < 20; round++) {
@@ -127,7 +127,7 @@ it("§11 events published while hello is answered come inside recovered or after
   }
 });
 
-it("§11 a gateway that restarts with an empty memory tells a gap of another epoch", async () => {
+it("§12 a gateway that restarts with an empty memory tells a gap of another epoch", async () => {
   const before = await withHistory(5);
   const after = await startGateway();
   await publish(after, 1, 2);

@@ -16,6 +16,7 @@ export function frameText(dialect: Dialect, frame: Exclude<GatewayFrame, { reado
       return "ping";
     case "pong":
     case "verdict":
+    case "published":
     case "drain":
       return null;
     default:

@@ -6,8 +6,8 @@ import { type MemoryBrokerOptions, memoryBroker } from "./memory-broker.ts";
 import { brokerContract } from "./testing/index.ts";
 import { decideVerdict } from "./verdict.ts";
 
-brokerContract("memory", { describe, it, expect }, async ({ historyCount }) =>
-  memoryBroker({ history: { count: historyCount } }),
+brokerContract("memory", { describe, it, expect }, async ({ historyCount, maxStateKeys }) =>
+  memoryBroker({ history: { count: historyCount }, state: { maxKeys: maxStateKeys } }),
 );
 
 const room = "acme/room" as StreamName;
@@ -31,7 +31,7 @@ async function put(broker: Broker, stream: StreamName, append: Append = { body: 
 
 /** What a client that comes back with `cursor` is told. */
 async function verdictOf(broker: Broker, stream: StreamName, cursor: Position) {
-  return decideVerdict("room", cursor, await broker.read(stream, cursor.offset, 1000));
+  return decideVerdict("room", cursor, await broker.read(stream, { offset: cursor.offset }, 1000));
 }
 
 describe("memory broker: age", () => {
@@ -41,10 +41,10 @@ describe("memory broker: age", () => {
     clock.advance(600);
     const second = await put(broker, room);
     clock.advance(401);
-    const page = await broker.read(room, 1, 10);
+    const page = await broker.read(room, { offset: 1 }, 10);
     expect(page).toMatchObject({ head: second, floor: 1, tagAtStart: first.tag, entries: [{ offset: 2 }] });
     clock.advance(1000);
-    expect(await broker.read(room, 2, 10)).toEqual({ head: second, floor: 2, tagAtStart: second.tag, entries: [] });
+    expect(await broker.read(room, { offset: 2 }, 10)).toEqual({ head: second, floor: 2, tagAtStart: second.tag, entries: [] });
   });
 
   it("§5.3 a cursor at the head is recovered however old it is, within headTtlMs", async () => {
@@ -71,7 +71,7 @@ describe("memory broker: age", () => {
 describe("memory broker: forgetting idle streams", () => {
   it("§1 forgetting a stream is told as a gap to every cursor into it, at 0, inside and at the head", async () => {
     const { clock, broker } = setUp({ headTtlMs: day });
-    const never = (await broker.read(room, 0, 1)).head;
+    const never = (await broker.read(room, { offset: 0 }, 1)).head;
     const cursors = [never, await put(broker, room), await put(broker, room)];
     clock.advance(2 * day);
     for (const cursor of cursors)
@@ -89,7 +89,7 @@ describe("memory broker: forgetting idle streams", () => {
     clock.advance(0.9 * day);
     const cursor = await put(broker, room);
     clock.advance(0.9 * day);
-    expect((await broker.read(other, 0, 1)).head.offset).toBe(0);
+    expect((await broker.read(other, { offset: 0 }, 1)).head.offset).toBe(0);
     await put(broker, room);
     expect(await verdictOf(broker, room, cursor)).toMatchObject({ verdict: "recovered", count: 1 });
   });
@@ -99,13 +99,13 @@ describe("memory broker: forgetting idle streams", () => {
     const session = broker.open(listener({}));
     await session.subscribe(room);
     await session.subscribe(other);
-    const never = (await broker.read(room, 0, 1)).head;
+    const never = (await broker.read(room, { offset: 0 }, 1)).head;
     const head = await put(broker, other);
     await put(broker, "acme/forgotten" as StreamName);
     clock.advance(30 * day);
     expect((await put(broker, room)).epoch).toBe(never.epoch);
-    expect((await broker.read(other, 1, 1)).head).toEqual(head);
-    expect((await broker.read("acme/forgotten" as StreamName, 0, 1)).head.epoch).not.toBe(never.epoch);
+    expect((await broker.read(other, { offset: 1 }, 1)).head).toEqual(head);
+    expect((await broker.read("acme/forgotten" as StreamName, { offset: 0 }, 1)).head.epoch).not.toBe(never.epoch);
   });
 
   it("idle time counts from the last event, and from when the last subscriber left", async () => {
@@ -126,7 +126,7 @@ describe("memory broker: forgetting idle streams", () => {
     const { clock, broker } = setUp();
     const session = broker.open(listener({}));
     for (let index = 0; index < 100; index++) await session.subscribe(`acme/${index}` as StreamName);
-    const { epoch } = (await broker.read(room, 0, 1)).head;
+    const { epoch } = (await broker.read(room, { offset: 0 }, 1)).head;
     await session.close();
     clock.advance(30_000);
     expect(clock.timers).toBe(0);
@@ -239,7 +239,7 @@ describe("memory broker: delivery", () => {
     await broker.close();
     expect(heard).toEqual([false]);
     await expect(session.subscribe(room)).rejects.toMatchObject({ code: "gateway.unavailable" });
-    await expect(broker.read(room, 0, 1)).rejects.toMatchObject({ code: "gateway.unavailable" });
+    await expect(broker.read(room, { offset: 0 }, 1)).rejects.toMatchObject({ code: "gateway.unavailable" });
     await expect(broker.broadcast(room, "{}")).rejects.toMatchObject({ code: "gateway.unavailable" });
   });
 });

@@ -10,11 +10,13 @@ import type {
   Clock,
   Logger,
   Page,
+  ReadFrom,
   StreamName,
   TimerHandle,
 } from "@trunkline/core/ports";
+import type { Position } from "@trunkline/core/wire";
 import { DedupeWindow } from "./memory/dedupe-window.ts";
-import { StreamHistory } from "./memory/stream-history.ts";
+import { MemoryStream } from "./memory/memory-stream.ts";
 
 export interface MemoryBrokerOptions {
   /** How much of each stream is kept: both bounds hold. */
@@ -23,6 +25,11 @@ export interface MemoryBrokerOptions {
     readonly count?: number;
     /** Age of the oldest event, in milliseconds. @defaultValue 300_000 */
     readonly ageMs?: number;
+  };
+  /** The latest value per key. */
+  readonly state?: {
+    /** Keys per stream, deleted ones that are remembered included; a new one beyond it is refused. @defaultValue 10_000 */
+    readonly maxKeys?: number;
   };
   /** Idempotent publishing. */
   readonly dedupe?: {
@@ -41,6 +48,7 @@ export interface MemoryBrokerOptions {
 
 const memoryBrokerDefaults = {
   history: { count: 1000, ageMs: 300_000 },
+  state: { maxKeys: 10_000 },
   dedupe: { windowMs: 120_000, maxKeys: 100_000 },
   headTtlMs: 7 * 24 * 3_600_000,
 } as const;
@@ -48,12 +56,7 @@ const memoryBrokerDefaults = {
 /** Trimming by age happens at every append and read; the sweep is for streams that see neither. */
 const sweepMs = 30_000;
 
-interface Stream {
-  readonly history: StreamHistory;
-  readonly sessions: Set<MemorySession>;
-  /** `clock.now()` of the last append or unsubscribe. */
-  usedAt: number;
-}
+type Stream = MemoryStream<MemorySession>;
 
 /** One delivery that waits for its turn. */
 type Delivery = (listener: BrokerListener) => void;
@@ -71,6 +74,7 @@ class MemoryBroker implements Broker {
   readonly name = "memory";
   readonly #count: number;
   readonly #ageMs: number;
+  readonly #maxStateKeys: number;
   readonly #headTtlMs: number;
   readonly #clock: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer">;
   readonly #logger: Logger | undefined;
@@ -91,19 +95,22 @@ class MemoryBroker implements Broker {
   constructor(options: MemoryBrokerOptions) {
     const { count, ageMs } = { ...memoryBrokerDefaults.history, ...defined(options.history) };
     const { windowMs, maxKeys } = { ...memoryBrokerDefaults.dedupe, ...defined(options.dedupe) };
+    const maxStateKeys = options.state?.maxKeys ?? memoryBrokerDefaults.state.maxKeys;
     const headTtlMs = options.headTtlMs ?? memoryBrokerDefaults.headTtlMs;
     check("history.count", count, 0);
     check("history.ageMs", ageMs, 0);
+    check("state.maxKeys", maxStateKeys, 1);
     check("dedupe.windowMs", windowMs, 0);
     check("dedupe.maxKeys", maxKeys, 2);
     // A stream forgotten earlier would leave dedupe keys that point into an epoch that is over.
     check("headTtlMs", headTtlMs, Math.max(ageMs, windowMs));
     this.#count = count;
     this.#ageMs = ageMs;
+    this.#maxStateKeys = maxStateKeys;
     this.#headTtlMs = headTtlMs;
     this.#clock = options.clock ?? quietClock;
     this.#logger = options.logger;
-    this.#dedupe = new DedupeWindow(windowMs, maxKeys);
+    this.#dedupe = new DedupeWindow(windowMs, maxKeys, this.#clock.now());
   }
 
   open(listener: BrokerListener): BrokerSession {
@@ -116,19 +123,23 @@ class MemoryBroker implements Broker {
   append(name: StreamName, append: Append): Promise<Appended> {
     if (this.#closed) return Promise.reject(closedError());
     const now = this.#clock.now();
-    const { body, dedupeKey } = append;
+    const { body, dedupeKey, state, retryMs } = append;
     // A NUL can't occur in a stream name, so names and keys can't run into each other.
     const key = dedupeKey === undefined ? undefined : `${name}\0${dedupeKey}`;
     if (key !== undefined) {
       const seen = this.#dedupe.look(key, body, now);
       if (seen.kind !== "new") return Promise.resolve(seen);
+      if (retryMs !== undefined && !this.#dedupe.covers(retryMs, now)) return Promise.resolve({ kind: "unknown" });
     }
     const stream = this.#ensure(name, now);
     const time = this.#clock.wallTime();
     stream.usedAt = now;
-    const entry = stream.history.append(newTag(), time, body);
-    stream.history.trim(this.#count, time - this.#ageMs);
-    const position = { epoch: stream.history.epoch, offset: entry.offset, tag: entry.tag };
+    stream.trim(this.#count, time - this.#ageMs);
+    if (state !== undefined && stream.state.size >= this.#maxStateKeys && !stream.state.has(state.key))
+      return Promise.reject(tooManyKeys(this.#maxStateKeys));
+    const entry = stream.append(append, newTag(), time);
+    if (entry.line === "log") stream.log.trim(this.#count, 0);
+    const position = { epoch: stream.epoch, offset: entry.offset, tag: entry.tag };
     if (key !== undefined) this.#dedupe.take(key, body, position, now);
     this.#deliver(name, (listener) => listener.onEntry(name, entry));
     return Promise.resolve({ kind: "appended", position });
@@ -141,11 +152,16 @@ class MemoryBroker implements Broker {
     return Promise.resolve();
   }
 
-  read(name: StreamName, afterOffset: number, limit: number): Promise<Page> {
+  read(name: StreamName, from: ReadFrom, limit: number): Promise<Page> {
     if (this.#closed) return Promise.reject(closedError());
-    const history = this.#streams.get(name)?.history ?? new StreamHistory(this.#epoch());
-    history.trim(this.#count, this.#clock.wallTime() - this.#ageMs);
-    return Promise.resolve(history.page(afterOffset, limit));
+    const stream = this.#look(name);
+    stream.trim(this.#count, this.#clock.wallTime() - this.#ageMs);
+    return Promise.resolve(stream.page(from, limit));
+  }
+
+  heads(names: readonly StreamName[]): Promise<readonly Position[]> {
+    if (this.#closed) return Promise.reject(closedError());
+    return Promise.resolve(names.map((name) => this.#look(name).head));
   }
 
   close(): Promise<void> {
@@ -180,10 +196,15 @@ class MemoryBroker implements Broker {
     return `${this.#instance}.${this.#forgotten}`;
   }
 
+  /** A stream without a record is empty, and none is made for looking. */
+  #look(name: StreamName): Stream {
+    return this.#streams.get(name) ?? new MemoryStream(this.#epoch(), 0);
+  }
+
   #ensure(name: StreamName, now: number): Stream {
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = { history: new StreamHistory(this.#epoch()), sessions: new Set(), usedAt: now };
+      stream = new MemoryStream(this.#epoch(), now);
       this.#streams.set(name, stream);
       this.#sweeper ??= this.#clock.setTimer(() => this.#sweep(), sweepMs);
     }
@@ -222,7 +243,7 @@ class MemoryBroker implements Broker {
     const oldestTime = this.#clock.wallTime() - this.#ageMs;
     this.#dedupe.expire(now);
     for (const [name, stream] of this.#streams) {
-      stream.history.trim(this.#count, oldestTime);
+      stream.trim(this.#count, oldestTime);
       this.#forgetIfEmpty(name, stream, now);
     }
     this.#sweeper =
@@ -230,13 +251,13 @@ class MemoryBroker implements Broker {
   }
 
   #forgetIfEmpty(name: StreamName, stream: Stream, now: number): void {
-    const { history, sessions, usedAt } = stream;
-    if (sessions.size > 0 || history.size > 0) return;
+    const { log, sessions, usedAt } = stream;
+    if (sessions.size > 0 || log.size > 0) return;
     // Never written, and a new record would say the very same: nothing is lost with it.
-    const untouched = history.head === 0 && history.epoch === this.#epoch();
+    const untouched = !stream.used && stream.epoch === this.#epoch();
     if (!untouched && now - usedAt < this.#headTtlMs) return;
     this.#streams.delete(name);
-    if (history.head > 0) this.#forgotten += 1;
+    if (stream.used) this.#forgotten += 1;
   }
 }
 
@@ -283,6 +304,13 @@ const quietClock: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer"> = 
 
 function closedError(): GatewayError {
   return new GatewayError("gateway.unavailable", "the memory broker is closed; open a new one");
+}
+
+function tooManyKeys(maxKeys: number): GatewayError {
+  return new GatewayError(
+    "gateway.limit",
+    `key: expected at most ${maxKeys} keys in a stream, got one more; delete some, or raise state.maxKeys`,
+  );
 }
 
 function check(option: string, value: number, least: number): void {

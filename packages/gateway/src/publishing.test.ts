@@ -12,7 +12,7 @@ const contract = defineContract({
 });
 
 async function bodies(broker: Broker, stream: string): Promise<readonly string[]> {
-  return (await broker.read(stream as StreamName, 0, 100)).entries.map(({ body }) => body);
+  return (await broker.read(stream as StreamName, { offset: 0 }, 100)).entries.map(({ body }) => body);
 }
 
 describe("publishing", () => {

@@ -6,7 +6,7 @@ import {
   type PublishReceipt,
   type PublishRequest,
   type WireError,
-  deliveryOf,
+  definitionOf,
   publishProblem,
 } from "@trunkline/core/wire";
 import { accountChannel, streamName } from "./auth/principal.ts";
@@ -59,7 +59,10 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const startedAt = performance.now();
       const problem = publishProblem(request);
       if (problem !== null) return refuse(400, "gateway.bad-request", problem);
-      const body = bodyOf(request);
+      const { event, id, channel = accountChannel(account) } = request;
+      const { delivery, deletes = false } = definitionOf(contract, event);
+      const { key = delivery === "state" ? event : undefined } = request;
+      const body = bodyOf({ ...request, key });
       if (body === null)
         return refuse(400, "gateway.bad-request", "data: expected a JSON value, got one that JSON can't hold");
       const bytes = Buffer.byteLength(body);
@@ -70,20 +73,18 @@ export function createPublishing(options: PublishingOptions): Publishing {
           `expected an event of at most ${maxEventBytes} bytes as JSON, got ${bytes}`,
         );
       }
-      const { event, id, channel = accountChannel(account) } = request;
       const stream = streamName(account, channel);
-      // `state` events travel on the log line in this version (PROTOCOL §5.1).
-      const delivery = deliveryOf(contract, event);
       let appended: Appended | null;
       try {
         if (delivery === "volatile") {
           await broker.broadcast(stream, body);
           appended = null;
         } else {
-          appended = await broker.append(
-            stream,
-            id === undefined ? { body } : { body, dedupeKey: `${dedupePrefix}:${id}` },
-          );
+          appended = await broker.append(stream, {
+            body,
+            ...(id !== undefined && { dedupeKey: `${dedupePrefix}:${id}` }),
+            ...(delivery === "state" && key !== undefined && { state: { key, deleted: deletes } }),
+          });
         }
       } catch (error) {
         logger?.error("the broker did not take a publish", { error, channel, event });
@@ -98,6 +99,10 @@ export function createPublishing(options: PublishingOptions): Publishing {
         const message = `id: expected the body that was published with this id before, got another; use a new id for a new event`;
         return refuse(409, "gateway.conflict", message);
       }
+      if (appended?.kind === "unknown") {
+        const message = "the first attempt was too long ago to say whether it was executed; nothing was published now";
+        return refuse(503, "gateway.outcome-unknown", message);
+      }
       const duplicate = appended?.kind === "duplicate";
       if (stats !== undefined) {
         if (!duplicate) stats.published[delivery] += 1;
@@ -110,7 +115,13 @@ export function createPublishing(options: PublishingOptions): Publishing {
 }
 
 /** The stored text of an event, or null when its data is none (a cycle, a function, a bigint). */
-function bodyOf({ event, data, key, id, meta }: PublishRequest): string | null {
+function bodyOf({
+  event,
+  data,
+  key,
+  id,
+  meta,
+}: Omit<PublishRequest, "key"> & { readonly key: string | undefined }): string | null {
   try {
     // Undefined has no JSON text; a function has none either, but stands for a mistake.
     if (data !== undefined && JSON.stringify(data) === undefined) return null;

@@ -151,6 +151,8 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
       return withStreams(state, answerSubscribe(state.streams, frame.streams, config));
     case "unsubscribe":
       return withStreams(state, leave(state.streams, frame.channels));
+    case "publish":
+      return [state, [send(unsupported(frame.type))]];
     case "ping":
       return [state, [send(frame.id === undefined ? { type: "pong" } : { type: "pong", id: frame.id })]];
     case "pong":

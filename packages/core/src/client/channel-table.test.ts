@@ -163,7 +163,7 @@ describe("§4.2 positions in a ping", () => {
     table.check([{ channel: "c", offset: 4, tag: "other" }]);
     expect(table.due).toBe(true);
   });
-  it("§11 at or behind the cursor, or of a channel it is not on: nothing", () => {
+  it("§12 at or behind the cursor, or of a channel it is not on: nothing", () => {
     const table = live(4);
     table.check([
       { channel: "c", offset: 4, tag: "t4" },
@@ -213,7 +213,7 @@ describe("asking", () => {
 });
 
 describe("leaving", () => {
-  it("§11 drops what is still on its way, volatile events and a late verdict included", () => {
+  it("§12 drops what is still on its way, volatile events and a late verdict included", () => {
     const table = live(4);
     expect(table.unsubscribe("c")).toBe(true);
     expect(table.apply(fresh(5))).toBe(false);

@@ -54,7 +54,7 @@ export class ChannelTable {
     if (stream.state !== "pending") this.#ask(stream);
   }
 
-  /** False when it was not known. Its name stays until the link ends, so that what is on its way is dropped (§11). */
+  /** False when it was not known. Its name stays until the link ends, so that what is on its way is dropped (§12). */
   unsubscribe(channel: string): boolean {
     const known = this.#streams.has(channel);
     if (known) this.#streams.set(channel, { channel, state: "left" });

@@ -188,7 +188,7 @@ describe("any inputs in any order", () => {
     );
   });
 
-  it("§11 an input of an older attempt changes nothing", () => {
+  it("§12 an input of an older attempt changes nothing", () => {
     fc.assert(
       fc.property(fc.array(anyInput, { maxLength: 30 }), anyInput, (inputs, late) => {
         fc.pre("link" in late);

@@ -348,7 +348,7 @@ describe("credentials", () => {
     expect(errors.map(({ code }) => code)).toEqual(["gateway.unauthorized"]);
   });
 
-  it("§11 getToken is awaited for every attempt, and a late answer means nothing", async () => {
+  it("§12 getToken is awaited for every attempt, and a late answer means nothing", async () => {
     const answers: ((token: string) => void)[] = [];
     const { memory, clock, sent } = setUp({ getToken: () => new Promise((resolve) => answers.push(resolve)) });
     await settle();
@@ -506,7 +506,7 @@ describe("streams", () => {
     expect(errors.length).toBe(1);
   });
 
-  it("§11 unsubscribe drops what crosses it, and rejects a subscribe that waits", async () => {
+  it("§12 unsubscribe drops what crosses it, and rejects a subscribe that waits", async () => {
     const { client, welcome, event, sent } = setUp();
     const got: unknown[] = [];
     client.on("tick", (data) => got.push(data));
@@ -704,7 +704,7 @@ describe("close()", () => {
     await client.close();
   });
 
-  it("§11 during connect leaves nothing behind, and no late event", async () => {
+  it("§12 during connect leaves nothing behind, and no late event", async () => {
     const { client, memory, clock, statuses } = setUp();
     await client.close();
     expect([memory.alive, clock.timers, client.status]).toEqual([0, 0, "disconnected"]);

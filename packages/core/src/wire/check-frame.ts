@@ -25,7 +25,8 @@ interface Optional {
   readonly optional: readonly [Shape] | ShapeFields;
 }
 
-const position: ShapeFields = { epoch: "string", offset: "count", tag: "string" };
+const state: Optional = { optional: { revision: "count", tag: "string" } };
+const position: ShapeFields = { epoch: "string", offset: "count", tag: "string", state };
 const streams: readonly [Shape] = [{ channel: "string", position: { optional: position } }];
 const ping: ShapeFields = { id: "count?" };
 
@@ -34,12 +35,15 @@ export const clientShapes: Readonly<Record<string, ShapeFields>> = {
   hello: {
     token: "string?",
     instance: "string",
+    generation: "count?",
     client: "string?",
     features: { optional: ["string"] },
     streams: { optional: streams },
   },
   subscribe: { streams },
   unsubscribe: { channels: ["string"] },
+  // What it publishes is checked as every other publish is.
+  publish: { ref: "count", event: "string", retryMs: "count?" },
   ping,
   pong: ping,
 };
@@ -52,10 +56,11 @@ export const gatewayShapes: Readonly<Record<string, ShapeFields>> = {
   verdict: { streams: verdicts },
   ping: {
     id: "count?",
-    positions: { optional: [{ channel: "string", offset: "count", tag: "string" }] },
+    positions: { optional: [{ channel: "string", offset: "count", tag: "string", state }] },
     spreadMs: "count?",
   },
   pong: ping,
+  published: { ref: "count", offset: "count?", error: { optional: { code: "string", message: "string" } } },
   drain: { spreadMs: "count" },
   error: { code: "string", message: "string", fatal: "boolean?" },
 };

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { type Contract, type Delivery, type EventsOf, call, defineContract, deliveryOf, event } from "./contract.ts";
+import { type Contract, type EventDefinition, type EventsOf, call, defineContract, definitionOf, event } from "./contract.ts";
 
 interface Post {
   readonly id: number;
@@ -17,19 +17,19 @@ const contract = defineContract({
 
 describe("defineContract", () => {
   it("§5.1 gives each event its delivery class, log when none was said", () => {
-    const classes = Object.keys(contract.events).map((name) => deliveryOf(contract, name));
+    const classes = Object.keys(contract.events).map((name) => definitionOf(contract, name).delivery);
     expect(classes).toEqual(["log", "state", "volatile", "log"]);
   });
 
   it("§5.1 what a contract does not name is log, inherited names included", () => {
     for (const name of ["unknown", "constructor", "__proto__", "toString", ""])
-      expect(deliveryOf(contract, name)).toBe("log");
-    expect(deliveryOf(undefined, "post.created")).toBe("log");
+      expect(definitionOf(contract, name).delivery).toBe("log");
+    expect(definitionOf(undefined, "post.created").delivery).toBe("log");
   });
 
   it("is a plain value: what it says survives JSON", () => {
     const copy = JSON.parse(JSON.stringify(contract)) as Contract;
-    expect(deliveryOf(copy, "cursor.moved")).toBe("volatile");
+    expect(definitionOf(copy, "cursor.moved").delivery).toBe("volatile");
     expect(copy).toEqual(contract);
   });
 
@@ -46,7 +46,7 @@ describe("defineContract", () => {
     expectTypeOf<Events["anything.else"]>().toEqualTypeOf<unknown>();
     expectTypeOf(contract).toExtend<Contract>();
     expectTypeOf<keyof (typeof contract)["calls"]>().toEqualTypeOf<"post.get">();
-    expectTypeOf(deliveryOf).returns.toEqualTypeOf<Delivery>();
+    expectTypeOf(definitionOf).returns.toEqualTypeOf<EventDefinition>();
   });
 
   it("types: another delivery class is an error", () => {

@@ -8,6 +8,8 @@ export type Delivery = "log" | "state" | "volatile";
 
 export interface EventDefinition<Data = unknown> {
   readonly delivery: Delivery;
+  /** Of a `state` event: it says that its key is gone. @defaultValue false */
+  readonly deletes?: boolean;
   /** Carries the type alone; never set. */
   readonly data?: Data;
 }
@@ -26,9 +28,16 @@ export type EventsOf<C extends Contract> = {
   [Name in keyof C["events"]]: C["events"][Name] extends EventDefinition<infer Data> ? Data : never;
 };
 
-/** Declares an event's data type and delivery class. @defaultValue delivery "log" */
-export function event<Data = unknown>(options: { readonly delivery?: Delivery } = {}): EventDefinition<Data> {
-  return { delivery: options.delivery ?? "log" };
+/**
+ * Declares an event's data type and delivery class. `event<Config>({ delivery: "state" })` and
+ * `event<{ id: string }>({ delivery: "state", deletes: true })` with the same keys: the second removes what the first set.
+ * @defaultValue delivery "log", deletes false
+ */
+export function event<Data = unknown>(
+  options: { readonly delivery?: Delivery; readonly deletes?: boolean } = {},
+): EventDefinition<Data> {
+  const { delivery = "log", deletes } = options;
+  return deletes === undefined ? { delivery } : { delivery, deletes };
 }
 
 /** Declares the input and output types of a call. */
@@ -47,9 +56,9 @@ export function defineContract<
   return { events: parts.events, calls: parts.calls ?? ({} as Calls) };
 }
 
-/** The delivery class of `event`; `log` when the contract does not name it. */
-export function deliveryOf(contract: Contract | undefined, event: string): Delivery {
+/** What the contract says about `event`; `log` when it does not name it. */
+export function definitionOf(contract: Contract | undefined, event: string): EventDefinition {
   const definition =
     contract !== undefined && Object.hasOwn(contract.events, event) ? contract.events[event] : undefined;
-  return definition?.delivery ?? "log";
+  return definition ?? { delivery: "log" };
 }

@@ -8,6 +8,14 @@ export interface Position {
   readonly offset: number;
   /** Random mark stored with that event, so that a fork is not taken for a duplicate; "" at offset 0. */
   readonly tag: string;
+  /** The last change of the state line seen; absent before the first. */
+  readonly state?: StateMark;
+}
+
+/** A place on the state line of a stream. Revisions only increase; conflation leaves holes between them. */
+export interface StateMark {
+  readonly revision: number;
+  readonly tag: string;
 }
 
 export interface StreamRequest {
@@ -26,9 +34,29 @@ export interface WireError {
 /** What became of one stream at `hello`, `subscribe` or later (PROTOCOL §5.3). */
 export type Verdict =
   | { readonly channel: string; readonly verdict: "fresh"; readonly position: Position }
-  /** The next `count` events of this channel are all there is between the cursor and `position`. */
-  | { readonly channel: string; readonly verdict: "recovered"; readonly position: Position; readonly count: number }
-  /** Events `from`..`to` are not coming; live events go on after `position`. */
+  /**
+   * The next `count` log events and `changes` (absent: 0) state events of this channel are all there is between the cursor
+   * and `position`.
+   */
+  | {
+      readonly channel: string;
+      readonly verdict: "recovered";
+      readonly position: Position;
+      readonly count: number;
+      readonly changes?: number;
+    }
+  /** As `recovered`, but the `changes` state events are the whole state: a key that is not among them is gone. */
+  | {
+      readonly channel: string;
+      readonly verdict: "snapshot";
+      readonly position: Position;
+      readonly count: number;
+      readonly changes: number;
+    }
+  /**
+   * Log events `from`..`to` are not coming; live events go on after `position`. State events are not lost by a gap: the next
+   * `changes` (absent: 0) of them are as in `recovered`, or with `snapshot` as there.
+   */
   | {
       readonly channel: string;
       readonly verdict: "gap";
@@ -36,6 +64,8 @@ export type Verdict =
       readonly from: number;
       readonly to: number;
       readonly reason: GapReason;
+      readonly changes?: number;
+      readonly snapshot?: boolean;
     }
   /** Not subscribed. "Forbidden" looks like "unknown". */
   | { readonly channel: string; readonly verdict: "refused"; readonly error: WireError }
@@ -48,6 +78,8 @@ export interface HelloFrame {
   readonly token?: string;
   /** Random id of this client, the same over all its connections. */
   readonly instance: string;
+  /** Number of this link of the instance, only increasing: a newer link ends an older one (PROTOCOL §7.6). */
+  readonly generation?: number;
   /** Name and version of the client software. */
   readonly client?: string;
   readonly features?: readonly string[];
@@ -61,6 +93,20 @@ export interface UnsubscribeFrame {
   readonly type: "unsubscribe";
   readonly channels: readonly string[];
 }
+export interface PublishFrame {
+  readonly type: "publish";
+  /** The client's number for it; `published` repeats it. */
+  readonly ref: number;
+  readonly event: string;
+  readonly data?: unknown;
+  /** @defaultValue the account's own channel */
+  readonly channel?: string;
+  readonly key?: string;
+  readonly id?: string;
+  readonly meta?: unknown;
+  /** Present on a repetition: the first attempt was this many milliseconds ago (PROTOCOL §8.6). */
+  readonly retryMs?: number;
+}
 export interface PingFrame {
   readonly type: "ping";
   readonly id?: number;
@@ -73,6 +119,7 @@ export interface StreamPosition {
   readonly channel: string;
   readonly offset: number;
   readonly tag: string;
+  readonly state?: StateMark;
 }
 export interface PongFrame {
   readonly type: "pong";
@@ -99,10 +146,17 @@ export interface EventFrame {
   readonly channel: string;
   readonly event: string;
   readonly data: unknown;
-  /** Absent on `volatile` events. */
+  /** On `log` events alone. */
   readonly offset?: number;
+  /** On `state` events alone. */
+  readonly revision?: number;
+  /** The revision this one follows on the way to this client; absent: the one before. */
+  readonly after?: number;
+  /** On a `state` event: its key is gone. */
+  readonly deleted?: true;
+  /** Absent on `volatile` events. */
   readonly tag?: string;
-  /** State key. */
+  /** What a `state` event is the latest value of. */
   readonly key?: string;
   /** The publisher's id. */
   readonly id?: string;
@@ -115,6 +169,16 @@ export interface VerdictFrame {
   readonly type: "verdict";
   readonly streams: readonly Verdict[];
 }
+/** The answer to `publish`: a receipt, or `error`. */
+export interface PublishedFrame {
+  readonly type: "published";
+  readonly ref: number;
+  readonly stream?: string;
+  /** The offset of a `log` event, the revision of a `state` event, 0 for a `volatile` one. */
+  readonly offset?: number;
+  readonly epoch?: string;
+  readonly error?: WireError;
+}
 export interface DrainFrame {
   readonly type: "drain";
   /** Leave within a random part of this. */
@@ -126,6 +190,14 @@ export interface ErrorFrame extends WireError {
   readonly fatal?: boolean;
 }
 
-export type ClientFrame = HelloFrame | SubscribeFrame | UnsubscribeFrame | PingFrame | PongFrame;
-export type GatewayFrame = ConnectedFrame | EventFrame | VerdictFrame | PingFrame | PongFrame | DrainFrame | ErrorFrame;
+export type ClientFrame = HelloFrame | SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame | PongFrame;
+export type GatewayFrame =
+  | ConnectedFrame
+  | EventFrame
+  | VerdictFrame
+  | PublishedFrame
+  | PingFrame
+  | PongFrame
+  | DrainFrame
+  | ErrorFrame;
 export type Frame = ClientFrame | GatewayFrame;

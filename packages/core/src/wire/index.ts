@@ -17,7 +17,7 @@ export {
   type EventsOf,
   call,
   defineContract,
-  deliveryOf,
+  definitionOf,
   event,
 } from "./contract.ts";
 export type * from "./frame.ts";

@@ -1,46 +1,63 @@
 // An event as each dialect writes it, built once per event however many connections get it.
-import type { Verdict } from "@trunkline/core/wire";
+import type { Entry, Line } from "@trunkline/core/ports";
+import type { Position, Verdict } from "@trunkline/core/wire";
 import type { Dialect } from "../dialect.ts";
+
+/** A verdict that all who are live must be told of in its place among the events. */
+export type LineBreak = Extract<Verdict, { readonly verdict: "gap" | "snapshot" }>;
 
 /** What waits on a channel to be sent: an event, or news about the stream itself. */
 export class Outgoing {
-  /** 0 for `volatile` events and for news. */
+  /** null for `volatile` events and for news. */
+  readonly line: Line | null;
+  /** Place on its line. */
   readonly offset: number;
   readonly tag: string;
-  /** Epoch and end of a gap that all who are live must be told of, or null for an event. */
-  readonly gap: Extract<Verdict, { readonly verdict: "gap" }> | null;
+  /** On the state line: the revision it follows. */
+  readonly after: number;
+  /** News of a break in the stream, or null for an event. */
+  readonly lineBreak: LineBreak | null;
   readonly #channel: string;
   readonly #time: number;
   readonly #body: string;
+  readonly #deleted: boolean;
   #v1: string | null = null;
   #plain: string | null = null;
 
   private constructor(
     channel: string,
-    body: string,
-    time: number,
-    offset: number,
-    tag: string,
-    gap: Extract<Verdict, { readonly verdict: "gap" }> | null,
+    entry: Omit<Entry, "line">,
+    line: Line | null,
+    after: number,
+    news: LineBreak | null,
   ) {
     this.#channel = channel;
-    this.#body = body;
-    this.#time = time;
-    this.offset = offset;
-    this.tag = tag;
-    this.gap = gap;
+    this.#body = entry.body;
+    this.#time = entry.time;
+    this.#deleted = entry.deleted === true;
+    this.line = line;
+    this.offset = entry.offset;
+    this.tag = entry.tag;
+    this.after = after;
+    this.lineBreak = news;
   }
 
-  static logged(channel: string, entry: { offset: number; tag: string; time: number; body: string }): Outgoing {
-    return new Outgoing(channel, entry.body, entry.time, entry.offset, entry.tag, null);
+  /** @param after on the state line, the revision that the reader has before this one */
+  static stored(channel: string, entry: Entry, after = entry.offset - 1): Outgoing {
+    return new Outgoing(channel, entry, entry.line, after, null);
   }
 
   static volatile(channel: string, body: string, time: number): Outgoing {
-    return new Outgoing(channel, body, time, 0, "", null);
+    return new Outgoing(channel, { offset: 0, tag: "", body, time }, null, 0, null);
   }
 
-  static gap(verdict: Extract<Verdict, { readonly verdict: "gap" }>): Outgoing {
-    return new Outgoing(verdict.channel, "", 0, 0, "", verdict);
+  static lineBreak(verdict: LineBreak): Outgoing {
+    return new Outgoing(verdict.channel, { offset: 0, tag: "", body: "", time: 0 }, null, 0, verdict);
+  }
+
+  /** Length of what was stored, in characters. */
+  get size(): number {
+    return this.#body.length;
   }
 
   /** One message's text. */
@@ -49,12 +66,33 @@ export class Outgoing {
     return (this.#v1 ??= this.#v1Text());
   }
 
+  /** Where a reader is that was at `position` and gets this. */
+  advance(position: Position): Position {
+    const { line, offset, tag } = this;
+    if (line === "log") return { ...position, offset, tag };
+    return line === "state" ? { ...position, state: { revision: offset, tag } } : position;
+  }
+
+  /** Whether a reader at `position` has this already. */
+  isBehind(position: Position): boolean {
+    if (this.line === "log") return this.offset <= position.offset;
+    return this.line === "state" && this.offset <= (position.state?.revision ?? 0);
+  }
+
   #v1Text(): string {
-    if (this.gap !== null) return JSON.stringify({ type: "verdict", streams: [this.gap] });
+    if (this.lineBreak !== null) return JSON.stringify({ type: "verdict", streams: [this.lineBreak] });
     const channel = JSON.stringify(this.#channel);
-    const place = this.offset === 0 ? "" : `"offset":${this.offset},"tag":${JSON.stringify(this.tag)},`;
     // The stored body is a JSON object with at least its event name, so it is spliced in, never parsed.
-    return `{"type":"event","channel":${channel},${place}"time":${this.#time},${this.#body.slice(1)}`;
+    return `{"type":"event","channel":${channel},${this.#place()}"time":${this.#time},${this.#body.slice(1)}`;
+  }
+
+  #place(): string {
+    const { line, offset, after } = this;
+    if (line === null) return "";
+    const tag = JSON.stringify(this.tag);
+    if (line === "log") return `"offset":${offset},"tag":${tag},`;
+    const bridge = after === offset - 1 ? "" : `"after":${after},`;
+    return `"revision":${offset},${bridge}${this.#deleted ? '"deleted":true,' : ""}"tag":${tag},`;
   }
 }
 
@@ -64,4 +102,25 @@ function plainText(body: string): string {
   if (typeof data !== "object" || data === null || Array.isArray(data)) return JSON.stringify({ event, data });
   const { event: _event, type: _type, ...payload } = data as Readonly<Record<string, unknown>>;
   return JSON.stringify({ event, ...payload });
+}
+
+/** The entries of one page as they follow each other behind `from`, both lines by time. */
+export function outgoingOf(
+  channel: string,
+  from: Position,
+  {
+    log,
+    state,
+  }: { readonly log: { readonly entries: readonly Entry[] }; readonly state: { readonly entries: readonly Entry[] } },
+): readonly Outgoing[] {
+  let after = from.state?.revision ?? 0;
+  const changes = state.entries.map((entry) => {
+    const item = Outgoing.stored(channel, entry, after);
+    after = entry.offset;
+    return { time: entry.time, item };
+  });
+  const events = log.entries.map((entry) => ({ time: entry.time, item: Outgoing.stored(channel, entry) }));
+  if (changes.length === 0) return events.map(({ item }) => item);
+  // Stable, and time never goes back along a line.
+  return [...events, ...changes].sort((one, other) => one.time - other.time).map(({ item }) => item);
 }

@@ -5,6 +5,7 @@ import type { Dialect } from "../dialect.ts";
 import { headerBytes, writeHeader } from "../doors/ws-frame.ts";
 import type { Feed } from "./feed.ts";
 import type { Outgoing } from "./event-text.ts";
+import { startOf } from "../verdict.ts";
 
 /** Whole frames, ready for a socket. */
 export interface Segment {
@@ -87,14 +88,14 @@ function segmentOf(items: readonly Outgoing[], from: number, to: number, start: 
   let events = 0;
   let volatiles = 0;
   for (let index = from; index < to; index++) {
-    const { gap, offset, tag } = items[index] as Outgoing;
-    if (gap !== null) {
-      end = gap.position;
+    const item = items[index] as Outgoing;
+    if (item.lineBreak !== null) {
+      end = startOf(item.lineBreak, end);
       continue;
     }
     events += 1;
-    if (offset === 0) volatiles += 1;
-    else end = { epoch: end.epoch, offset, tag };
+    if (item.line === null) volatiles += 1;
+    else end = item.advance(end);
   }
   return { buffer, start, end, events, volatiles };
 }

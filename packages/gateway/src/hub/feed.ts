@@ -1,7 +1,7 @@
 // One connection on one stream: how far it has got, and how it gets further.
-import type { Page } from "@trunkline/core/ports";
 import type { Position, Verdict } from "@trunkline/core/wire";
 import type { Dialect } from "../dialect.ts";
+import type { Reading } from "./history.ts";
 import type { HubChannel } from "./hub-channel.ts";
 
 /** What the hub needs of a socket. */
@@ -46,8 +46,10 @@ export class Feed {
   stage: FeedStage = "opening";
   /** How far it has got, while not `live`; null: from now on. */
   cursor: Position | null;
-  /** The page its verdict was decided on, until it is sent. */
-  page: Page | null = null;
+  /** What its verdict was decided on, until it is sent. */
+  reading: Reading | null = null;
+  /** The whole state line is being sent to it. */
+  snapshot = false;
   /** Index in the channel's list of live feeds, while `live`. */
   index = -1;
 

@@ -1,8 +1,9 @@
 // One stream on this gateway: who is on it, and what waits to be sent to them.
 import type { Entry, StreamName } from "@trunkline/core/ports";
-import type { Position, Verdict } from "@trunkline/core/wire";
-import { Outgoing } from "./event-text.ts";
+import type { Position } from "@trunkline/core/wire";
+import { type LineBreak, Outgoing } from "./event-text.ts";
 import type { Feed } from "./feed.ts";
+import { Ring } from "./ring.ts";
 
 /** Entries held back while the head is in doubt; beyond it they are read again instead. */
 const maxHeld = 10_000;
@@ -21,12 +22,15 @@ export class HubChannel {
   readonly behind = new Set<Feed>();
   /** Resolves once the broker's subscription is sure and the head known; rejects when that failed. */
   opened: Promise<void> = Promise.resolve();
-  /** Newest entry taken from the broker. */
+  /** Newest entries taken from the broker. */
   head: Position = nowhere;
-  /** Newest entry that the live feeds have. */
+  /** What the live feeds have. */
   sent: Position = nowhere;
+  /** When they last got something, by the hub's clock. */
+  sentAt = 0;
   /** What came after `sent`. */
   pending: Outgoing[] = [];
+  ring = new Ring(nowhere);
   /** Entries that wait until the head is known, or null when it is. */
   held: Entry[] | null = [];
   /** Comparing the head with the broker's, or null. */
@@ -58,31 +62,43 @@ export class HubChannel {
       }
       return "held";
     }
-    const { head } = this;
-    if (entry.offset !== head.offset + 1) {
+    const { offset, tag } = this.#placeOn(entry);
+    if (entry.offset !== offset + 1) {
       // Older entries come again after a repair, so they prove nothing by themselves; another tag does.
-      return entry.offset > head.offset || (entry.offset === head.offset && entry.tag !== head.tag) ? "doubt" : "known";
+      return entry.offset > offset || (entry.offset === offset && entry.tag !== tag) ? "doubt" : "known";
     }
-    this.#push(entry);
+    this.push(Outgoing.stored(this.label, entry));
     return "next";
   }
 
-  /** Takes what a repair read. Tells of a gap, in its place among the events, when that is what it means. */
-  acceptPage(verdict: Verdict, entries: readonly Entry[]): void {
-    if (verdict.verdict === "gap") {
-      this.pending.push(Outgoing.gap(verdict));
-      this.head = verdict.position;
-      // What was held may be of the line that is over, and an entry does not say: it is read again instead.
-      this.held = [];
-      this.doubtAgain = true;
-      return;
-    }
-    for (const entry of entries) if (entry.offset === this.head.offset + 1) this.#push(entry);
+  /** The place where the stream is known from now on. */
+  begin(head: Position): void {
+    this.head = head;
+    this.sent = head;
+    this.ring = new Ring(head);
   }
 
-  #push(entry: Entry): void {
-    this.pending.push(Outgoing.logged(this.label, entry));
-    this.head = { epoch: this.head.epoch, offset: entry.offset, tag: entry.tag };
+  /** News of a break in the stream, in its place among the events: readers go on from `start`. */
+  break(news: LineBreak, start: Position): void {
+    this.pending.push(Outgoing.lineBreak(news));
+    this.head = start;
+    this.ring = new Ring(start);
+    // What was held may be of the line that is over, and an entry does not say: it is read again instead.
+    this.held = [];
+    this.doubtAgain = true;
+  }
+
+  /** The next event. */
+  push(item: Outgoing): void {
+    this.pending.push(item);
+    this.ring.push(item);
+    this.head = item.advance(this.head);
+  }
+
+  #placeOn({ line }: Entry): { readonly offset: number; readonly tag: string } {
+    if (line === "log") return this.head;
+    const { revision, tag } = this.head.state ?? { revision: 0, tag: "" };
+    return { offset: revision, tag };
   }
 
   /** The head is known: lets go of what was held. Whether that leaves a hole. */
@@ -115,7 +131,7 @@ export class HubChannel {
     if (feed.stage === "live") this.#unlist(feed);
     else this.behind.delete(feed);
     feed.stage = "closed";
-    feed.page = null;
+    feed.reading = null;
   }
 
   /** The last one takes its place: the order of sockets means nothing. */

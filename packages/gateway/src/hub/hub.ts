@@ -1,16 +1,18 @@
 // All streams of one gateway: broker subscriptions by reference count, and one flush per tick for everything that waits.
 import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
-import type { Position, Verdict } from "@trunkline/core/wire";
+import type { Position, StreamPosition, Verdict } from "@trunkline/core/wire";
 import type { Dialect } from "../dialect.ts";
 import type { GatewayStats } from "../metrics.ts";
-import { decideVerdict } from "../verdict.ts";
+import { reaches } from "../verdict.ts";
 import { CommandChains } from "./command-chains.ts";
 import { Outgoing } from "./event-text.ts";
 import { type SegmentLimits, segments, writeToAll } from "./fan-out.ts";
 import { Feed, type FeedLink, type Reader } from "./feed.ts";
+import { checkHeads } from "./head-check.ts";
+import { History } from "./history.ts";
 import { HubChannel } from "./hub-channel.ts";
 import { type RepairOptions, doubt } from "./repair.ts";
-import { type Joined, type LiveLine, type ReplayOptions, pageEntries, replay, sendSegment } from "./replay.ts";
+import { type Joined, type LiveLine, type ReplayOptions, follow, replay, sendSegment } from "./replay.ts";
 
 /** Longest segment of the live line, in bytes: far above what a busy tick holds, and small against memory. */
 const liveSegmentBytes = 256 * 1024;
@@ -28,6 +30,7 @@ export interface HubOptions {
 
 export class Hub implements BrokerListener, LiveLine {
   readonly #options: HubOptions;
+  readonly #history: History;
   readonly #replay: ReplayOptions;
   readonly #repair: RepairOptions;
   readonly #limits: SegmentLimits;
@@ -41,7 +44,8 @@ export class Hub implements BrokerListener, LiveLine {
   constructor(options: HubOptions) {
     const { broker, clock, frameBytes, unreadBytes, stats, onError } = options;
     this.#options = options;
-    this.#replay = { broker, frameBytes, unreadBytes, tally: stats };
+    this.#history = new History(broker);
+    this.#replay = { history: this.#history, frameBytes, unreadBytes, tally: stats };
     this.#repair = { broker, clock, onError, onPending: (channel) => this.#wait(channel) };
     this.#limits = { frameBytes, segmentBytes: Math.min(liveSegmentBytes, unreadBytes) };
     this.#session = broker.open(this);
@@ -67,21 +71,19 @@ export class Hub implements BrokerListener, LiveLine {
   async prepare(feed: Feed): Promise<void> {
     await feed.channel.opened;
     if (feed.stage !== "opening" || feed.cursor === null) return;
-    feed.page = await this.#options.broker.read(feed.channel.name, feed.cursor.offset, pageEntries);
+    feed.reading = await this.#history.read(feed.channel, feed.cursor, false);
   }
 
   /** The verdict of a prepared feed. What it promises is sent by `run`, which must follow in the same tick. */
   begin(feed: Feed): Verdict {
-    const { channel } = feed;
-    const verdict =
-      feed.cursor === null || feed.page === null
-        ? { channel: channel.label, verdict: "fresh" as const, position: this.#headOf(channel) }
-        : decideVerdict(channel.label, feed.cursor, feed.page);
-    if (verdict.verdict === "gap" || verdict.verdict === "fresh") {
-      feed.cursor = verdict.position;
-      feed.page = null;
+    const { channel, reading } = feed;
+    if (reading !== null) {
+      follow(feed, reading);
+      return reading.verdict;
     }
-    return verdict;
+    const position = this.#headOf(channel);
+    feed.cursor = position;
+    return { channel: channel.label, verdict: "fresh", position };
   }
 
   /** Sends what the verdict promised, then the live line. */
@@ -89,7 +91,9 @@ export class Hub implements BrokerListener, LiveLine {
     if (feed.stage !== "opening") return;
     feed.stage = "replaying";
     // Most readers are at the head: they need no history and no promise.
-    const joined = feed.page === null ? this.joinLive(feed) : "behind";
+    if (feed.reading?.items.length === 0 && reaches(feed.cursor as Position, feed.reading.verdict.position))
+      feed.reading = null;
+    const joined = feed.reading === null ? this.joinLive(feed) : "behind";
     if (joined === "live" || joined === "ahead") return;
     this.#startReplay(feed);
   }
@@ -155,13 +159,36 @@ export class Hub implements BrokerListener, LiveLine {
     this.#flushChannel(channel, null);
     const { sent } = channel;
     if (cursor.epoch !== sent.epoch) return "doubt";
-    if (cursor.offset < sent.offset) return "behind";
-    if (cursor.offset > sent.offset) {
+    if (!reaches(cursor, sent)) return "behind";
+    if (!reaches(sent, cursor)) {
       feed.stage = "ahead";
       return "ahead";
     }
+    feed.snapshot = false;
     channel.goLive(feed);
     return "live";
+  }
+
+  /** Compares every stream's head with the broker's (PROTOCOL §4.2). Never rejects. */
+  checkHeads(): Promise<void> {
+    const { broker, clock, onError } = this.#options;
+    const known = [...this.#channels.values()].filter(({ held }) => held === null);
+    const isClosed = (): boolean => this.#closed;
+    return checkHeads(known, { broker, clock, isClosed, onDoubt: (channel) => doubt(channel, this.#repair) }).catch(
+      onError,
+    );
+  }
+
+  /** PROTOCOL §4.2: where `feeds` are whose streams were quiet since `since`, by the hub's clock. */
+  positions(feeds: Iterable<Feed>, since: number): readonly StreamPosition[] {
+    this.flush();
+    const positions: StreamPosition[] = [];
+    for (const { stage, channel } of feeds) {
+      const { offset, tag, state } = channel.sent;
+      if (stage === "live" && channel.sentAt <= since)
+        positions.push({ channel: channel.label, offset, tag, ...(state !== undefined && { state }) });
+    }
+    return positions;
   }
 
   async check({ channel }: Feed): Promise<void> {
@@ -182,10 +209,9 @@ export class Hub implements BrokerListener, LiveLine {
         this.#options.stats.brokerSubscriptions += 1;
         channel.subscribed = true;
       });
-      const { head } = await this.#options.broker.read(channel.name, 0, 1);
-      if (channel.closed) return;
-      channel.head = head;
-      channel.sent = head;
+      const [head] = await this.#options.broker.heads([channel.name]);
+      if (channel.closed || head === undefined) return;
+      channel.begin(head);
       if (channel.release() || channel.doubtAgain) doubt(channel, this.#repair);
       if (channel.pending.length > 0) this.#wait(channel);
     } catch (error) {
@@ -225,6 +251,7 @@ export class Hub implements BrokerListener, LiveLine {
     channel.pending = [];
     const { live, sent } = channel;
     channel.sent = channel.head;
+    channel.sentAt = this.#options.clock.now();
     try {
       if (live.v1.length > 0) this.#flushTo(live.v1, "v1", items, sent, corked);
       if (live.plain.length > 0) this.#flushToPlain(live.plain, items, sent, corked);
@@ -254,7 +281,7 @@ export class Hub implements BrokerListener, LiveLine {
   }
 
   #flushToPlain(live: readonly Feed[], items: readonly Outgoing[], sent: Position, corked: Set<FeedLink> | null): void {
-    if (!items.some(({ gap }) => gap !== null)) return this.#flushTo(live, "plain", items, sent, corked);
+    if (!items.some(({ lineBreak }) => lineBreak !== null)) return this.#flushTo(live, "plain", items, sent, corked);
     // Backwards: who leaves is taken off the list.
     for (let index = live.length - 1; index >= 0; index--) live[index]?.reader.resync();
   }
@@ -264,13 +291,13 @@ export class Hub implements BrokerListener, LiveLine {
     for (const feed of channel.behind) {
       if (feed.stage !== "ahead") continue;
       const cursor = feed.cursor as Position;
-      const gap = items.some((item) => item.gap !== null);
-      if (gap || cursor.epoch !== channel.sent.epoch) {
+      const broken = items.some((item) => item.lineBreak !== null);
+      if (broken || cursor.epoch !== channel.sent.epoch) {
         feed.stage = "replaying";
         this.#startReplay(feed);
-      } else if (channel.sent.offset >= cursor.offset) {
+      } else if (reaches(channel.sent, cursor)) {
         const { dialect } = feed.reader;
-        const beyond = items.filter(({ offset }) => offset > cursor.offset);
+        const beyond = items.filter((item) => item.line !== null && !item.isBehind(cursor));
         for (const segment of segments(beyond, dialect, cursor, this.#limits))
           sendSegment(feed, segment, this.#options.stats);
         channel.goLive(feed);

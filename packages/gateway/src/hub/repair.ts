@@ -1,9 +1,10 @@
 // When entries may have been missed: compares a channel's head with the broker's and reads what is absent. What comes
 // meanwhile waits, so nothing is ever sent past a hole.
 import type { Broker, Clock } from "@trunkline/core/ports";
-import { decideVerdict } from "../verdict.ts";
+import { decideVerdict, reaches, startOf } from "../verdict.ts";
+import { type LineBreak, outgoingOf } from "./event-text.ts";
+import { readWithSnapshot } from "./history.ts";
 import type { HubChannel } from "./hub-channel.ts";
-import { pageEntries } from "./replay.ts";
 
 /** How soon a check that the broker did not answer is made again, in milliseconds. */
 const retryMs = 1000;
@@ -52,12 +53,20 @@ async function repair(channel: HubChannel, options: RepairOptions): Promise<void
 }
 
 async function readMissing(channel: HubChannel, { broker, onPending }: RepairOptions): Promise<void> {
+  // Deletions that are forgotten while the whole state line is being read were never told.
+  let snapshot = false;
   for (;;) {
-    const { head } = channel;
-    const page = await broker.read(channel.name, head.offset, pageEntries);
+    const { head, label } = channel;
+    const [page, whole] = await readWithSnapshot(broker, channel.name, head, snapshot);
     if (channel.closed) return;
-    channel.acceptPage(decideVerdict(channel.label, head, page), page.entries);
+    const verdict = decideVerdict(label, head, page, whole);
+    snapshot ||= whole;
+    if (verdict.verdict === "gap" || verdict.verdict === "snapshot") {
+      channel.break(verdict satisfies LineBreak, startOf(verdict, head));
+    }
+    const log = verdict.verdict === "gap" ? { entries: [] } : page.log;
+    for (const item of outgoingOf(label, channel.head, { log, state: page.state })) channel.push(item);
     if (channel.pending.length > 0) onPending(channel);
-    if (channel.head.offset >= page.head.offset || channel.head === head) return;
+    if (reaches(channel.head, page.head) || channel.head === head) return;
   }
 }

@@ -1,20 +1,17 @@
 // Reading history for one feed until it has caught up with the live line: a resume, a repair (PROTOCOL §5.6) and a slow
 // reader (§9.1) are the same thing from different starts. At most one page and one budget of bytes are in memory for it.
-import type { Broker, Page } from "@trunkline/core/ports";
-import type { Position, Verdict } from "@trunkline/core/wire";
-import { decideVerdict } from "../verdict.ts";
-import { Outgoing } from "./event-text.ts";
+import type { Position } from "@trunkline/core/wire";
+import { isSnapshot, reaches } from "../verdict.ts";
+import type { Outgoing } from "./event-text.ts";
 import { type Segment, type SegmentLimits, type Tally, segments } from "./fan-out.ts";
 import type { Feed } from "./feed.ts";
-
-/** Events per read. */
-export const pageEntries = 128;
+import type { History, Reading } from "./history.ts";
 
 /** Longest segment of a replay, in bytes: small against the budget, so that the budget is filled evenly. */
 const replaySegmentBytes = 64 * 1024;
 
 export interface ReplayOptions {
-  readonly broker: Broker;
+  readonly history: History;
   readonly frameBytes: number;
   readonly unreadBytes: number;
   readonly tally: Tally;
@@ -36,29 +33,33 @@ export async function replay(feed: Feed, line: LiveLine, options: ReplayOptions)
   let fruitless = 0;
   while (isReplaying(feed)) {
     // Nothing is read for a socket that could not take it.
-    if (feed.page === null && link.unread > options.unreadBytes / 2) {
+    if (feed.reading === null && link.unread > options.unreadBytes / 2) {
       await link.drained();
       continue;
     }
     const cursor = feed.cursor as Position;
-    const page = feed.page ?? (await options.broker.read(channel.name, cursor.offset, pageEntries));
-    feed.page = null;
+    const promised = feed.reading;
+    const reading = promised ?? honest(await options.history.read(channel, cursor, feed.snapshot), cursor);
+    feed.reading = null;
     if (!isReplaying(feed)) return;
-    const verdict = honest(decideVerdict(channel.label, cursor, page), page, cursor);
-    if (verdict.verdict === "gap") {
+    const { verdict } = reading;
+    // The first reading's verdict was told already.
+    if (promised === null && verdict.verdict !== "recovered") {
       if (reader.dialect === "plain") return reader.resync();
       // Events of this life of the stream that will not come; what an older life still held, nobody can count.
-      options.tally.dropped += verdict.reason === "skipped" ? verdict.to - verdict.from + 1 : 0;
-      feed.cursor = verdict.position;
+      if (verdict.verdict === "gap" && verdict.reason === "skipped")
+        options.tally.dropped += verdict.to - verdict.from + 1;
       reader.tell(verdict);
-    } else {
-      sendWithinBudget(feed, page, options);
     }
-    if ((feed.cursor as Position).offset >= page.head.offset) {
+    follow(feed, reading);
+    sendWithinBudget(feed, reading.items, options);
+    const head = verdict.position;
+    if (reaches(feed.cursor as Position, head)) {
+      feed.snapshot = false;
       const joined = line.joinLive(feed);
       if (joined === "live" || joined === "ahead") return;
       // The live line may move on during a read. If it is beyond the history time and again, one of them is wrong.
-      fruitless = page.head.offset === cursor.offset ? fruitless + 1 : 0;
+      fruitless = reading.items.length === 0 ? fruitless + 1 : 0;
       if (joined === "doubt" || fruitless > 1) await line.check(feed);
     } else if (link.unread > 0) await link.drained();
   }
@@ -68,24 +69,36 @@ function isReplaying(feed: Feed): boolean {
   return feed.stage === "replaying";
 }
 
+/** The reader was told the verdict of a reading: it stands at its start. */
+export function follow(feed: Feed, { verdict, start }: Reading): void {
+  feed.cursor = start;
+  if (isSnapshot(verdict)) feed.snapshot = true;
+}
+
 /**
  * A feed that was promised the history, or had been live, did not lose its place by itself: it was too slow for the
  * retention, and is told so. So is one whose page is short of what it says it holds.
  */
-function honest(verdict: Verdict, page: Page, cursor: Position): Verdict {
-  const { channel } = verdict;
-  if (verdict.verdict === "gap") return verdict.reason === "retention" ? { ...verdict, reason: "skipped" } : verdict;
-  const { head, entries } = page;
-  const whole = head.offset === cursor.offset || entries[0]?.offset === cursor.offset + 1;
-  if (whole) return verdict;
-  return { channel, verdict: "gap", position: head, from: cursor.offset + 1, to: head.offset, reason: "skipped" };
+function honest(reading: Reading, cursor: Position): Reading {
+  const { verdict, items } = reading;
+  const skipped = { channel: verdict.channel, verdict: "gap", reason: "skipped" } as const;
+  if (verdict.verdict === "gap")
+    return verdict.reason === "retention" ? { ...reading, verdict: { ...verdict, reason: "skipped" } } : reading;
+  const { position, count, changes = 0 } = verdict;
+  const first = items.find(({ line }) => line === "log");
+  if (count === 0 || first?.offset === cursor.offset + 1) return reading;
+  const state = { ...(changes > 0 && { changes }), ...(verdict.verdict === "snapshot" && { snapshot: true }) };
+  return {
+    verdict: { ...skipped, position, from: cursor.offset + 1, to: position.offset, ...state },
+    start: { ...reading.start, offset: position.offset, tag: position.tag },
+    items: items.filter(({ line }) => line === "state"),
+  };
 }
 
-/** Sends of `page` what the socket may hold; the rest is read again later. */
-function sendWithinBudget(feed: Feed, page: Page, options: ReplayOptions): void {
-  const { link, channel, reader } = feed;
+/** Sends of `items` what the socket may hold; the rest is read again later. */
+function sendWithinBudget(feed: Feed, items: readonly Outgoing[], options: ReplayOptions): void {
+  const { link, reader } = feed;
   const limits: SegmentLimits = { frameBytes: options.frameBytes, segmentBytes: replaySegmentBytes };
-  const items = page.entries.map((entry) => Outgoing.logged(channel.label, entry));
   for (const segment of segments(items, reader.dialect, feed.cursor as Position, limits)) {
     if (link.unread !== 0 && link.unread + segment.buffer.length > options.unreadBytes) return;
     sendSegment(feed, segment, options.tally);

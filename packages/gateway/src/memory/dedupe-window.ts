@@ -1,17 +1,17 @@
 // Which publishes were already taken. One window serves the whole broker, so its memory has one bound.
 import { hash } from "node:crypto";
-import type { Position } from "@trunkline/core/wire";
+import type { Place } from "@trunkline/core/ports";
 
 interface Taken {
   /** SHA-256 of the body: a window of whole bodies could hold gigabytes. */
   readonly digest: string;
-  readonly position: Position;
+  readonly position: Place;
   readonly until: number;
 }
 
 export type Seen =
   | { readonly kind: "new" }
-  | { readonly kind: "duplicate"; readonly position: Position }
+  | { readonly kind: "duplicate"; readonly position: Place }
   | { readonly kind: "conflict" };
 
 /**
@@ -23,11 +23,20 @@ export class DedupeWindow {
   readonly #maxKeys: number;
   #young = new Map<string, Taken>();
   #old = new Map<string, Taken>();
-  #youngSince = 0;
+  #youngSince: number;
+  /** Every key taken since then is remembered. */
+  #since: number;
 
-  constructor(windowMs: number, maxKeys: number) {
+  constructor(windowMs: number, maxKeys: number, now: number) {
     this.#windowMs = windowMs;
     this.#maxKeys = maxKeys;
+    this.#youngSince = now;
+    this.#since = now;
+  }
+
+  /** Whether a key taken `agoMs` ago would still be known. */
+  covers(agoMs: number, now: number): boolean {
+    return agoMs < this.#windowMs && now - agoMs >= this.#since;
   }
 
   get size(): number {
@@ -40,7 +49,7 @@ export class DedupeWindow {
     return taken.digest === digestOf(body) ? { kind: "duplicate", position: taken.position } : { kind: "conflict" };
   }
 
-  take(key: string, body: string, position: Position, now: number): void {
+  take(key: string, body: string, position: Place, now: number): void {
     this.expire(now);
     if (this.#young.size >= this.#maxKeys / 2) this.#turn(now);
     this.#young.set(key, { digest: digestOf(body), position, until: now + this.#windowMs });
@@ -59,6 +68,7 @@ export class DedupeWindow {
   #turn(now: number): void {
     this.#old = this.#young;
     this.#young = new Map();
+    this.#since = this.#youngSince;
     this.#youngSince = now;
   }
 }

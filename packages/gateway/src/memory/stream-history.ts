@@ -1,11 +1,10 @@
 // The newest events of one stream, in a ring: appending and trimming cost the same however long the history is.
-import type { Entry, Page } from "@trunkline/core/ports";
+import type { Entry, LinePage } from "@trunkline/core/ports";
 
 const firstCapacity = 4;
 
 /** One stream's history. Offsets are gapless; the tag of the newest trimmed entry is kept, so that its cursor stays known. */
 export class StreamHistory {
-  readonly epoch: string;
   /** Capacity is a power of two, so that a mask wraps the index. */
   #slots: (Entry | undefined)[] = [];
   #first = 0;
@@ -14,13 +13,14 @@ export class StreamHistory {
   #headTag = "";
   #floorTag = "";
 
-  constructor(epoch: string) {
-    this.epoch = epoch;
-  }
-
   /** Offset of the newest event ever appended; 0 when there was none. */
   get head(): number {
     return this.#head;
+  }
+
+  /** Its tag; "" when there was none. */
+  get headTag(): string {
+    return this.#headTag;
   }
 
   /** Events that are still kept. */
@@ -32,7 +32,7 @@ export class StreamHistory {
     if (this.#size === this.#slots.length) this.#grow();
     this.#head += 1;
     this.#headTag = tag;
-    const entry: Entry = { offset: this.#head, tag, time, body };
+    const entry: Entry = { line: "log", offset: this.#head, tag, time, body };
     this.#slots[(this.#first + this.#size) & (this.#slots.length - 1)] = entry;
     this.#size += 1;
     return entry;
@@ -54,7 +54,7 @@ export class StreamHistory {
     }
   }
 
-  page(afterOffset: number, limit: number): Page {
+  page(afterOffset: number, limit: number): LinePage {
     const floor = this.#head - this.#size;
     const entries: Entry[] = [];
     if (afterOffset >= floor) {
@@ -64,8 +64,8 @@ export class StreamHistory {
         if (entry !== undefined) entries.push(entry);
       }
     }
-    const head = { epoch: this.epoch, offset: this.#head, tag: this.#headTag };
-    return { head, floor, tagAtStart: this.#tagAt(afterOffset, floor), entries };
+    const count = Math.max(0, this.#head - Math.max(afterOffset, floor));
+    return { floor, tagAtStart: this.#tagAt(afterOffset, floor), entries, count };
   }
 
   #tagAt(offset: number, floor: number): string | null {

@@ -1,6 +1,5 @@
 // What every broker must do, as tests. The test framework's functions are passed in, so that this file can be published.
-import type { Append, Broker, BrokerListener, BrokerSession, Entry, StreamName } from "@trunkline/core/ports";
-import type { Position } from "@trunkline/core/wire";
+import type { Append, Broker, BrokerListener, BrokerSession, Entry, Place, StreamName } from "@trunkline/core/ports";
 
 /** The part of vitest (or jest, or node:test with an `expect`) that the suite uses. */
 export interface ContractFramework {
@@ -14,9 +13,12 @@ export interface ContractExpectation {
   toMatch(expected: RegExp): unknown;
 }
 
-/** What the suite asks of a new broker: it keeps the last `historyCount` events of a stream, however old, and no more. */
+/** What the suite asks of a new broker. */
 export interface ContractBrokerOptions {
+  /** It keeps so many of the last events of a stream, however old, and no more. */
   readonly historyCount: number;
+  /** It takes so many state keys per stream, and no more. */
+  readonly maxStateKeys: number;
 }
 
 /** Opens a broker. The suite closes it; streams of brokers that share a store have different names in each test. */
@@ -69,9 +71,14 @@ export function brokerContract(
   { describe, it, expect }: ContractFramework,
   makeBroker: MakeBroker,
 ): void {
-  const test = (sentence: string, body: (bench: Bench) => Promise<void>, historyCount = 100): void => {
+  const test = (
+    sentence: string,
+    body: (bench: Bench) => Promise<void>,
+    historyCount = 100,
+    maxStateKeys = 100,
+  ): void => {
     it(sentence, async () => {
-      const broker = await makeBroker({ historyCount });
+      const broker = await makeBroker({ historyCount, maxStateKeys });
       const account = `contract-${Math.random().toString(36).slice(2, 12)}`;
       const sibling = (suffix: string): StreamName => `${account}/room${suffix}` as StreamName;
       const sessions: BrokerSession[] = [];
@@ -93,12 +100,11 @@ export function brokerContract(
   describe(`${name} broker`, () => {
     describe("history", () => {
       test("a stream never written is empty, with a head at 0", async ({ broker, stream }) => {
-        const page = await broker.read(stream, 0, 10);
+        const page = await broker.read(stream, { offset: 0, revision: 0 }, 10);
         expect({ ...page, head: { ...page.head, epoch: "" } }).toEqual({
           head: { epoch: "", offset: 0, tag: "" },
-          floor: 0,
-          tagAtStart: "",
-          entries: [],
+          log: { floor: 0, tagAtStart: "", entries: [], count: 0 },
+          state: { floor: 0, tagAtStart: "", entries: [], count: 0 },
         });
         expect(page.head.epoch).toMatch(/./);
       });
@@ -107,7 +113,7 @@ export function brokerContract(
         const offsets: number[] = [];
         for (let index = 0; index < 5; index++) offsets.push((await put(broker, stream, `{"n":${index}}`)).offset);
         expect(offsets).toEqual([1, 2, 3, 4, 5]);
-        const { entries } = await broker.read(stream, 0, 10);
+        const { entries } = (await broker.read(stream, { offset: 0 }, 10)).log;
         expect(entries.map(({ offset, body }) => [offset, body])).toEqual(
           [0, 1, 2, 3, 4].map((n) => [n + 1, `{"n":${n}}`]),
         );
@@ -119,7 +125,7 @@ export function brokerContract(
       }) => {
         const positions = await Promise.all(Array.from({ length: 50 }, (_, n) => put(broker, stream, `{"n":${n}}`)));
         expect(positions.map(({ offset }) => offset)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
-        const { entries } = await broker.read(stream, 0, 100);
+        const { entries } = (await broker.read(stream, { offset: 0 }, 100)).log;
         expect(entries.map(({ body }) => body)).toEqual(Array.from({ length: 50 }, (_, n) => `{"n":${n}}`));
       });
 
@@ -130,13 +136,13 @@ export function brokerContract(
       });
 
       test("the epoch stays the same, and receipts, heads and reads agree on position", async ({ broker, stream }) => {
-        const before = (await broker.read(stream, 0, 1)).head;
+        const before = (await broker.read(stream, { offset: 0 }, 1)).head;
         const first = await put(broker, stream, "{}");
         const second = await put(broker, stream, "{}");
-        const page = await broker.read(stream, 0, 10);
+        const page = await broker.read(stream, { offset: 0 }, 10);
         expect([first.epoch, second.epoch, page.head.epoch]).toEqual([before.epoch, before.epoch, before.epoch]);
         expect(page.head).toEqual(second);
-        expect(page.entries.map(({ tag }) => tag)).toEqual([first.tag, second.tag]);
+        expect(page.log.entries.map(({ tag }) => tag)).toEqual([first.tag, second.tag]);
       });
 
       test("tags are not empty and differ from event to event and from stream to stream", async ({
@@ -144,7 +150,7 @@ export function brokerContract(
         stream,
         sibling,
       }) => {
-        const positions: Position[] = [];
+        const positions: Place[] = [];
         for (const name of [stream, stream, sibling("-b"), sibling("-b")])
           positions.push(await put(broker, name, "{}"));
         expect(new Set(positions.map(({ tag }) => tag)).size).toBe(4);
@@ -164,26 +170,27 @@ export function brokerContract(
         for (const body of bodies) await put(broker, stream, body);
         await heard.hears(bodies.length);
         expect(heard.of(stream).map(({ body }) => body)).toEqual(bodies);
-        expect((await broker.read(stream, 0, 10)).entries.map(({ body }) => body)).toEqual(bodies);
+        expect((await broker.read(stream, { offset: 0 }, 10)).log.entries.map(({ body }) => body)).toEqual(bodies);
       });
 
       test("a read gives what follows the asked offset, at most the asked number", async ({ broker, stream }) => {
         const positions = await fill(broker, stream, 6);
         const offsets = async (after: number, limit: number): Promise<readonly number[]> =>
-          (await broker.read(stream, after, limit)).entries.map(({ offset }) => offset);
+          (await broker.read(stream, { offset: after }, limit)).log.entries.map(({ offset }) => offset);
         expect(await offsets(0, 3)).toEqual([1, 2, 3]);
         expect(await offsets(3, 2)).toEqual([4, 5]);
         expect(await offsets(4, 100)).toEqual([5, 6]);
         expect(await offsets(6, 100)).toEqual([]);
         expect(await offsets(9, 100)).toEqual([]);
         expect(await offsets(2, 0)).toEqual([]);
-        expect((await broker.read(stream, 2, 1)).head).toEqual(positions[5]);
+        expect((await broker.read(stream, { offset: 2 }, 1)).head).toEqual(positions[5]);
       });
 
       test("a read tells the tag of the asked offset, and null beyond the head", async ({ broker, stream }) => {
         const positions = await fill(broker, stream, 3);
         const tags: (string | null)[] = [];
-        for (const after of [0, 1, 2, 3, 4]) tags.push((await broker.read(stream, after, 1)).tagAtStart);
+        for (const after of [0, 1, 2, 3, 4])
+          tags.push((await broker.read(stream, { offset: after }, 1)).log.tagAtStart);
         expect(tags).toEqual(["", ...positions.map(({ tag }) => tag), null]);
       });
 
@@ -192,13 +199,13 @@ export function brokerContract(
         stream,
       }) => {
         const positions = await fill(broker, stream, 10);
-        const atFloor = await broker.read(stream, 6, 100);
-        expect(atFloor.floor).toBe(6);
-        expect(atFloor.tagAtStart).toBe(positions[5]?.tag);
+        const atFloor = await broker.read(stream, { offset: 6 }, 100);
+        expect(atFloor.log.floor).toBe(6);
+        expect(atFloor.log.tagAtStart).toBe(positions[5]?.tag);
         expect(atFloor.head).toEqual(positions[9]);
-        expect(atFloor.entries.map(({ offset }) => offset)).toEqual([7, 8, 9, 10]);
+        expect(atFloor.log.entries.map(({ offset }) => offset)).toEqual([7, 8, 9, 10]);
         expect((await put(broker, stream, "{}")).offset).toBe(11);
-        expect((await broker.read(stream, 7, 100)).floor).toBe(7);
+        expect((await broker.read(stream, { offset: 7 }, 100)).log.floor).toBe(7);
       }, 4);
 
       test("a read from below the floor gives no entries: a part is never presented as the whole", async ({
@@ -206,16 +213,153 @@ export function brokerContract(
         stream,
       }) => {
         const positions = await fill(broker, stream, 10);
-        const page = await broker.read(stream, 3, 100);
-        expect({ ...page, tagAtStart: null }).toEqual({ head: positions[9], floor: 6, tagAtStart: null, entries: [] });
-        expect((await broker.read(stream, 0, 100)).entries).toEqual([]);
+        const page = await broker.read(stream, { offset: 3 }, 100);
+        expect([page.head, page.log.floor, page.log.entries]).toEqual([positions[9], 6, []]);
+        expect((await broker.read(stream, { offset: 0 }, 100)).log.entries).toEqual([]);
       }, 4);
 
       test("an event is stored with a time that never goes back along the stream", async ({ broker, stream }) => {
         await fill(broker, stream, 5);
-        const times = (await broker.read(stream, 0, 10)).entries.map(({ time }) => time);
+        const times = (await broker.read(stream, { offset: 0 }, 10)).log.entries.map(({ time }) => time);
         expect(times.every((time) => Number.isSafeInteger(Math.trunc(time)) && time > 0)).toBe(true);
         expect(times).toEqual([...times].sort((a, b) => a - b));
+      });
+    });
+
+    describe("the state line", () => {
+      test("keeps the latest per key, in the order of the last changes, with revisions that only increase", async ({
+        broker,
+        stream,
+      }) => {
+        for (const [key, n] of [
+          ["a", 1],
+          ["b", 2],
+          ["a", 3],
+          ["c", 4],
+        ] as const)
+          expect((await set(broker, stream, key, n)).offset).toBe(n);
+        const page = await broker.read(stream, { offset: 0, revision: 0 }, 10);
+        expect(page.state.entries.map(({ line, offset, body }) => [line, offset, body])).toEqual([
+          ["state", 2, '{"key":"b","n":2}'],
+          ["state", 3, '{"key":"a","n":3}'],
+          ["state", 4, '{"key":"c","n":4}'],
+        ]);
+        expect([page.state.floor, page.state.count, page.log.entries]).toEqual([0, 3, []]);
+        expect(page.head.state).toEqual({ revision: 4, tag: page.state.entries[2]?.tag });
+      });
+
+      test("has places of its own: log offsets stay gapless, and receipts name the place on the event's own line", async ({
+        broker,
+        stream,
+      }) => {
+        const places = [
+          await put(broker, stream, "{}"),
+          await set(broker, stream, "a", 1),
+          await put(broker, stream, "{}"),
+        ];
+        expect(places.map(({ offset }) => offset)).toEqual([1, 1, 2]);
+        const [, change, last] = places;
+        const { head } = await broker.read(stream, { offset: 2 }, 10);
+        expect(head).toEqual({ ...last, state: { revision: 1, tag: change?.tag } });
+        expect(change?.epoch).toBe(last?.epoch);
+      });
+
+      test("is read from a revision on, at most the asked number, and counted whole; not at all unless asked", async ({
+        broker,
+        stream,
+      }) => {
+        const places = [];
+        for (let n = 1; n <= 6; n++) places.push(await set(broker, stream, `k${n}`, n));
+        const page = await broker.read(stream, { offset: 0, revision: 2 }, 3);
+        expect(page.state.entries.map(({ offset }) => offset)).toEqual([3, 4, 5]);
+        expect([page.state.count, page.state.tagAtStart]).toEqual([4, places[1]?.tag]);
+        await set(broker, stream, "k2", 7);
+        expect((await broker.read(stream, { offset: 0, revision: 2 }, 3)).state.tagAtStart).toBe(null);
+        const unasked = (await broker.read(stream, { offset: 0 }, 3)).state;
+        expect([unasked.entries, unasked.count]).toEqual([[], 0]);
+        const atHead = (await broker.read(stream, { offset: 0, revision: 7 }, 3)).state;
+        expect([atHead.entries, atHead.count]).toEqual([[], 0]);
+      });
+
+      test("a deletion takes the place of the value, and is delivered and read as such", async ({
+        broker,
+        stream,
+        open,
+      }) => {
+        const { session, heard } = open();
+        await session.subscribe(stream);
+        await set(broker, stream, "a", 1);
+        await set(broker, stream, "b", 2);
+        await set(broker, stream, "a", 3, true);
+        await heard.hears(3);
+        const { entries } = (await broker.read(stream, { offset: 0, revision: 0 }, 10)).state;
+        expect(entries.map(({ offset, deleted }) => [offset, deleted === true])).toEqual([
+          [2, false],
+          [3, true],
+        ]);
+        expect(heard.of(stream).map(({ line, offset, deleted }) => [line, offset, deleted === true])).toEqual([
+          ["state", 1, false],
+          ["state", 2, false],
+          ["state", 3, true],
+        ]);
+        expect(heard.of(stream).slice(1)).toEqual(entries);
+        await set(broker, stream, "a", 4);
+        const again = (await broker.read(stream, { offset: 0, revision: 0 }, 10)).state.entries;
+        expect(again.map(({ offset, deleted }) => [offset, deleted === true])).toEqual([
+          [2, false],
+          [4, false],
+        ]);
+      });
+
+      test("is not shortened by the history's bound", async ({ broker, stream }) => {
+        for (let n = 1; n <= 6; n++) await set(broker, stream, `k${n}`, n);
+        await fill(broker, stream, 6);
+        expect((await broker.read(stream, { offset: 0, revision: 0 }, 10)).state.count).toBe(6);
+      }, 2);
+
+      test(
+        "a key beyond the bound is refused with gateway.limit, and nothing is stored; a known one is taken",
+        async ({ broker, stream }) => {
+          for (let n = 1; n <= 3; n++) await set(broker, stream, `k${n}`, n);
+          const code = await set(broker, stream, "k4", 4).then(
+            () => "appended",
+            (error: unknown) => (error as { readonly code?: unknown }).code,
+          );
+          expect(code).toBe("gateway.limit");
+          expect((await set(broker, stream, "k1", 5)).offset).toBe(4);
+          expect((await broker.read(stream, { offset: 0, revision: 0 }, 10)).state.count).toBe(3);
+        },
+        100,
+        3,
+      );
+
+      test("a change is deduped like any event", async ({ broker, stream }) => {
+        const append: Append = { body: "{}", dedupeKey: "k", state: { key: "a", deleted: false } };
+        const first = await broker.append(stream, append);
+        expect(await broker.append(stream, append)).toEqual({ ...first, kind: "duplicate" });
+        expect((await broker.read(stream, { offset: 0, revision: 0 }, 10)).head.state?.revision).toBe(1);
+      });
+    });
+
+    describe("heads", () => {
+      test("are those of reads, in the asked order, never written streams included", async ({
+        broker,
+        stream,
+        sibling,
+      }) => {
+        await fill(broker, stream, 3);
+        await set(broker, sibling("-b"), "a", 1);
+        const names = [sibling("-b"), sibling("-none"), stream];
+        const heads = await broker.heads(names);
+        const reads = [];
+        for (const name of names) reads.push((await broker.read(name, { offset: 0 }, 1)).head);
+        expect(heads).toEqual(reads);
+        expect(heads.map(({ offset, state }) => [offset, state?.revision])).toEqual([
+          [0, 1],
+          [0, undefined],
+          [3, undefined],
+        ]);
+        expect(await broker.heads([])).toEqual([]);
       });
     });
 
@@ -236,13 +380,13 @@ export function brokerContract(
         await put(broker, stream, '{"n":3}');
         await heard.hears(3);
         expect(heard.of(stream).map(({ body }) => body)).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
-        expect((await broker.read(stream, 0, 10)).head.offset).toBe(3);
+        expect((await broker.read(stream, { offset: 0 }, 10)).head.offset).toBe(3);
       });
 
       test("the same key with another body is a conflict, and nothing is stored", async ({ broker, stream }) => {
         await broker.append(stream, { body: '{"n":1}', dedupeKey: "k1" });
         expect(await broker.append(stream, { body: '{"n":2}', dedupeKey: "k1" })).toEqual({ kind: "conflict" });
-        expect((await broker.read(stream, 0, 10)).entries.map(({ body }) => body)).toEqual(['{"n":1}']);
+        expect((await broker.read(stream, { offset: 0 }, 10)).log.entries.map(({ body }) => body)).toEqual(['{"n":1}']);
         expect((await broker.append(stream, { body: '{"n":1}', dedupeKey: "k1" })).kind).toBe("duplicate");
       });
 
@@ -254,7 +398,7 @@ export function brokerContract(
           "appended",
           ...Array.from({ length: 9 }, () => "duplicate"),
         ]);
-        expect((await broker.read(stream, 0, 10)).head.offset).toBe(1);
+        expect((await broker.read(stream, { offset: 0 }, 10)).head.offset).toBe(1);
       });
 
       test("keys of different streams and different keys are independent, and no key dedupes nothing", async ({
@@ -275,6 +419,26 @@ export function brokerContract(
       });
     });
 
+    describe("repetitions", () => {
+      test("one whose first attempt is known is a duplicate; one that came to nothing is appended", async ({
+        broker,
+        stream,
+      }) => {
+        await broker.append(stream, { body: "{}", dedupeKey: "k0" });
+        const append: Append = { body: '{"n":1}', dedupeKey: "k1" };
+        const first = await broker.append(stream, append);
+        expect(await broker.append(stream, { ...append, retryMs: 0 })).toEqual({ ...first, kind: "duplicate" });
+        expect((await broker.append(stream, { body: '{"n":2}', dedupeKey: "k2", retryMs: 0 })).kind).toBe("appended");
+      });
+
+      test("one that is older than the window is unknown, and nothing is stored", async ({ broker, stream }) => {
+        await broker.append(stream, { body: "{}", dedupeKey: "k0" });
+        const late: Append = { body: '{"n":1}', dedupeKey: "k1", retryMs: 30 * 24 * 3_600_000 };
+        expect(await broker.append(stream, late)).toEqual({ kind: "unknown" });
+        expect((await broker.read(stream, { offset: 0 }, 10)).head.offset).toBe(1);
+      });
+    });
+
     describe("delivery", () => {
       test("what is appended after subscribe has resolved arrives, in order, each once, as it is stored", async ({
         broker,
@@ -286,7 +450,7 @@ export function brokerContract(
         await session.subscribe(stream);
         await fill(broker, stream, 20);
         await heard.hears(20);
-        expect(heard.of(stream)).toEqual((await broker.read(stream, 1, 100)).entries);
+        expect(heard.of(stream)).toEqual((await broker.read(stream, { offset: 1 }, 100)).log.entries);
       });
 
       test("subscribe then read leaves no hole between history and what arrives", async ({ broker, stream, open }) => {
@@ -295,7 +459,7 @@ export function brokerContract(
         })();
         const { session, heard } = open();
         await session.subscribe(stream);
-        const history = (await broker.read(stream, 0, 100)).entries;
+        const history = (await broker.read(stream, { offset: 0 }, 100)).log.entries;
         await writing;
         await put(broker, stream, '{"last":true}');
         const last = async (): Promise<boolean> => heard.of(stream).some(({ offset }) => offset === 51);
@@ -309,7 +473,7 @@ export function brokerContract(
         await Promise.all([one.session.subscribe(stream), two.session.subscribe(stream)]);
         await fill(broker, stream, 10);
         await Promise.all([one.heard.hears(10), two.heard.hears(10)]);
-        const stored = (await broker.read(stream, 0, 100)).entries;
+        const stored = (await broker.read(stream, { offset: 0 }, 100)).log.entries;
         expect(one.heard.of(stream)).toEqual(stored);
         expect(two.heard.of(stream)).toEqual(stored);
       });
@@ -411,15 +575,22 @@ export function brokerContract(
   });
 }
 
-async function put(broker: Broker, stream: StreamName, body: string): Promise<Position> {
+async function put(broker: Broker, stream: StreamName, body: string): Promise<Place> {
   const appended = await broker.append(stream, { body });
   if (appended.kind !== "appended") throw new Error(`expected "appended", got "${appended.kind}"`);
   return appended.position;
 }
 
 /** Appends `{"n":0}`, `{"n":1}`, … */
-async function fill(broker: Broker, stream: StreamName, count: number): Promise<readonly Position[]> {
-  const positions: Position[] = [];
+async function fill(broker: Broker, stream: StreamName, count: number): Promise<readonly Place[]> {
+  const positions: Place[] = [];
   for (let n = 0; n < count; n++) positions.push(await put(broker, stream, `{"n":${n}}`));
   return positions;
+}
+
+/** Sets a state key to `{"key":…,"n":…}`, or deletes it. */
+async function set(broker: Broker, stream: StreamName, key: string, n: number, deleted = false): Promise<Place> {
+  const appended = await broker.append(stream, { body: JSON.stringify({ key, n }), state: { key, deleted } });
+  if (appended.kind !== "appended") throw new Error(`expected "appended", got "${appended.kind}"`);
+  return appended.position;
 }
