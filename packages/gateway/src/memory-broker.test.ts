@@ -25,7 +25,7 @@ function listener(parts: Partial<BrokerListener>): BrokerListener {
 
 async function put(broker: Broker, stream: StreamName, append: Append = { body: "{}" }): Promise<Position> {
   const appended = await broker.append(stream, append);
-  if (appended.kind === "conflict") throw new Error("conflict");
+  if (appended.kind === "conflict" || appended.kind === "unknown") throw new Error(appended.kind);
   return appended.position;
 }
 
@@ -42,9 +42,29 @@ describe("memory broker: age", () => {
     const second = await put(broker, room);
     clock.advance(401);
     const page = await broker.read(room, { offset: 1 }, 10);
-    expect(page).toMatchObject({ head: second, floor: 1, tagAtStart: first.tag, entries: [{ offset: 2 }] });
+    expect(page).toMatchObject({ head: second, log: { floor: 1, tagAtStart: first.tag, entries: [{ offset: 2 }] } });
     clock.advance(1000);
-    expect(await broker.read(room, { offset: 2 }, 10)).toEqual({ head: second, floor: 2, tagAtStart: second.tag, entries: [] });
+    expect(await broker.read(room, { offset: 2 }, 10)).toMatchObject({
+      head: second,
+      log: { floor: 2, tagAtStart: second.tag, entries: [], count: 0 },
+    });
+  });
+
+  it("§5.7 deletions are remembered for ageMs, the newest change for ever; values are not aged", async () => {
+    const { clock, broker } = setUp({ history: { ageMs: 1000 } });
+    const change = (key: string, deleted: boolean) => put(broker, room, { body: "{}", state: { key, deleted } });
+    await change("a", false);
+    await change("b", true);
+    const last = await change("c", true);
+    clock.advance(5000);
+    const { head, state } = await broker.read(room, { offset: 0, revision: 0 }, 10);
+    expect(state).toMatchObject({ floor: 2, entries: [{ offset: 1 }, { offset: 3, deleted: true }] });
+    expect(head.state).toEqual({ revision: 3, tag: last.tag });
+    await change("a", false);
+    expect((await broker.read(room, { offset: 0, revision: 1 }, 10)).state).toMatchObject({
+      floor: 3,
+      entries: [{ offset: 4 }],
+    });
   });
 
   it("§5.3 a cursor at the head is recovered however old it is, within headTtlMs", async () => {

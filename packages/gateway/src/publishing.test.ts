@@ -8,11 +8,15 @@ import { createPublishing } from "./publishing.ts";
 
 const scope = { account: "acme", dedupePrefix: "k1" };
 const contract = defineContract({
-  events: { "cursor.moved": event({ delivery: "volatile" }), "price.set": event({ delivery: "state" }) },
+  events: {
+    "cursor.moved": event({ delivery: "volatile" }),
+    "price.set": event({ delivery: "state" }),
+    "price.gone": event({ delivery: "state", deletes: true }),
+  },
 });
 
 async function bodies(broker: Broker, stream: string): Promise<readonly string[]> {
-  return (await broker.read(stream as StreamName, { offset: 0 }, 100)).entries.map(({ body }) => body);
+  return (await broker.read(stream as StreamName, { offset: 0 }, 100)).log.entries.map(({ body }) => body);
 }
 
 describe("publishing", () => {
@@ -80,7 +84,7 @@ describe("publishing", () => {
     }
   });
 
-  it("§5.1 volatile events are broadcast and not stored; state events are stored on the log line", async () => {
+  it("§5.1 volatile events are broadcast and not stored; state events have a line of their own", async () => {
     const broker = memoryBroker();
     const heard: string[] = [];
     const session = broker.open({
@@ -100,7 +104,21 @@ describe("publishing", () => {
     expect(await publishing.publish(scope, { event: "price.set", key: "p1" })).toMatchObject({
       receipt: { offset: 1 },
     });
-    expect(await publishing.publish(scope, { event: "undeclared" })).toMatchObject({ receipt: { offset: 2 } });
+    expect(await publishing.publish(scope, { event: "undeclared" })).toMatchObject({ receipt: { offset: 1 } });
+    expect(await publishing.publish(scope, { event: "price.gone", key: "p1" })).toMatchObject({
+      receipt: { offset: 2 },
+    });
+    const { state } = await broker.read("acme/account.acme" as StreamName, { offset: 0, revision: 0 }, 10);
+    expect(state.entries.map(({ offset, deleted }) => [offset, deleted])).toEqual([[2, true]]);
+  });
+
+  it("§5.1 a state event's key is its name when it names none, and is told", async () => {
+    const broker = memoryBroker();
+    await createPublishing({ broker, contract }).publish(scope, { event: "price.set", data: 1 });
+    const { state } = await broker.read("acme/account.acme" as StreamName, { offset: 0, revision: 0 }, 10);
+    expect(state.entries.map(({ body }) => JSON.parse(body) as unknown)).toEqual([
+      { event: "price.set", data: 1, key: "price.set" },
+    ]);
   });
 
   it.each([

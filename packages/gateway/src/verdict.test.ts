@@ -1,13 +1,18 @@
 import fc from "fast-check";
-import type { Page } from "@trunkline/core/ports";
+import type { LinePage, Page } from "@trunkline/core/ports";
 import type { Position } from "@trunkline/core/wire";
 import { describe, expect, it } from "vitest";
-import { StreamHistory } from "./memory/stream-history.ts";
+import { MemoryStream } from "./memory/memory-stream.ts";
 import { decideVerdict } from "./verdict.ts";
 
 const head: Position = { epoch: "e", offset: 10, tag: "t10" };
 const at = (offset: number, tag = `t${offset}`, epoch = "e"): Position => ({ epoch, offset, tag });
-const page = (parts: Partial<Page> = {}): Page => ({ head, floor: 4, tagAtStart: null, entries: [], ...parts });
+const unused: LinePage = { floor: 0, tagAtStart: null, entries: [], count: 0 };
+const page = (log: Partial<LinePage> = {}): Page => ({
+  head,
+  log: { floor: 4, tagAtStart: null, entries: [], count: 0, ...log },
+  state: unused,
+});
 
 describe("§5.3 verdicts", () => {
   it.each([
@@ -75,31 +80,31 @@ describe("§5.3 verdicts against a model that remembers everything", () => {
       fc.property(fc.array(act, { maxLength: 60 }), fc.array(act, { maxLength: 60 }), (before, after) => {
         let lives = 0;
         let tags = 0;
-        let stream = new StreamHistory("e0");
+        let stream = new MemoryStream("e0", 0);
         // The model: every event of this life ever appended, and how many of its oldest are gone.
         let all: { readonly tag: string; readonly body: string }[] = [];
         let gone = 0;
         const run = ({ kind, ...rest }: Act): void => {
           if (kind === "append") {
             const event = { tag: `t${tags++}`, body: `b${tags}` };
-            stream.append(event.tag, 0, event.body);
+            stream.log.append(event.tag, 0, event.body);
             all.push(event);
           } else if (kind === "trim") {
             const { keep } = rest as { keep: number };
-            stream.trim(keep, 0);
+            stream.log.trim(keep, 0);
             gone = Math.max(gone, all.length - keep);
           } else {
-            stream = new StreamHistory(`e${++lives}`);
+            stream = new MemoryStream(`e${++lives}`, 0);
             [all, gone] = [[], 0];
           }
         };
         for (const one of before) run(one);
         const seen = all.length;
         const life = lives;
-        const cursor = stream.page(seen, 0).head;
+        const cursor = stream.head;
         for (const one of after) run(one);
 
-        const read = stream.page(cursor.offset, Number.POSITIVE_INFINITY);
+        const read = stream.page(cursor, Number.POSITIVE_INFINITY);
         const verdict = decideVerdict("room", cursor, read);
         expect(verdict).toMatchObject({
           position: { epoch: `e${lives}`, offset: all.length, tag: all.at(-1)?.tag ?? "" },
@@ -107,10 +112,10 @@ describe("§5.3 verdicts against a model that remembers everything", () => {
         if (life !== lives) expect(verdict).toMatchObject({ verdict: "gap", reason: "epoch", from: 1, to: all.length });
         else if (gone > seen) {
           expect(verdict).toMatchObject({ verdict: "gap", reason: "retention", from: seen + 1, to: all.length });
-          expect(read.entries).toEqual([]);
+          expect(read.log.entries).toEqual([]);
         } else {
           expect(verdict).toMatchObject({ verdict: "recovered", count: all.length - seen });
-          expect(read.entries.map(({ body }) => body)).toEqual(all.slice(seen).map(({ body }) => body));
+          expect(read.log.entries.map(({ body }) => body)).toEqual(all.slice(seen).map(({ body }) => body));
         }
       }),
     );
@@ -123,11 +128,11 @@ describe("§5.3 verdicts against a model that remembers everything", () => {
         fc.integer({ min: 1, max: 20 }),
         fc.nat({ max: 20 }),
         (mine, theirs, keep) => {
-          const stream = new StreamHistory("e");
-          for (let offset = 1; offset <= theirs; offset++) stream.append(`theirs${offset}`, 0, "{}");
-          stream.trim(keep, 0);
+          const stream = new MemoryStream("e", 0);
+          for (let offset = 1; offset <= theirs; offset++) stream.log.append(`theirs${offset}`, 0, "{}");
+          stream.log.trim(keep, 0);
           const cursor = { epoch: "e", offset: mine, tag: `mine${mine}` };
-          expect(decideVerdict("room", cursor, stream.page(mine, 100)).verdict).toBe("gap");
+          expect(decideVerdict("room", cursor, stream.page({ offset: mine }, 100)).verdict).toBe("gap");
         },
       ),
     );

@@ -1,5 +1,13 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { type Contract, type EventDefinition, type EventsOf, call, defineContract, definitionOf, event } from "./contract.ts";
+import {
+  type Contract,
+  type EventDefinition,
+  type EventsOf,
+  call,
+  defineContract,
+  definitionOf,
+  event,
+} from "./contract.ts";
 
 interface Post {
   readonly id: number;

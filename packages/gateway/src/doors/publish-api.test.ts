@@ -75,8 +75,8 @@ async function post(door: Door, body: unknown, headers: Record<string, string> =
 }
 
 async function stored(door: Door, stream = "acme/account.acme"): Promise<readonly unknown[]> {
-  const { entries } = await door.broker.read(stream as StreamName, 0, 10_000);
-  return entries.map(({ body }) => JSON.parse(body) as unknown);
+  const { log } = await door.broker.read(stream as StreamName, { offset: 0 }, 10_000);
+  return log.entries.map(({ body }) => JSON.parse(body) as unknown);
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -7,7 +7,13 @@ import { type Segment, type SegmentLimits, segments } from "./fan-out.ts";
 const start = { epoch: "e", offset: 0, tag: "" };
 
 function logged(offset: number, data: string): Outgoing {
-  return Outgoing.logged("room", { offset, tag: `t${offset}`, time: 1, body: JSON.stringify({ event: "e", data }) });
+  return Outgoing.stored("room", {
+    line: "log",
+    offset,
+    tag: `t${offset}`,
+    time: 1,
+    body: JSON.stringify({ event: "e", data }),
+  });
 }
 
 /** The payloads of a segment's frames. */
@@ -75,8 +81,8 @@ it("volatile events and gaps have no offset, and a gap moves the place", () => {
   const position = { epoch: "f", offset: 9, tag: "z" };
   const items = [
     Outgoing.volatile("room", '{"event":"v","data":1}', 5),
-    Outgoing.gap({ channel: "room", verdict: "gap", position, from: 1, to: 9, reason: "epoch" }),
-    Outgoing.logged("room", { offset: 10, tag: "y", time: 1, body: '{"event":"e","data":2}' }),
+    Outgoing.lineBreak({ channel: "room", verdict: "gap", position, from: 1, to: 9, reason: "epoch" }),
+    Outgoing.stored("room", { line: "log", offset: 10, tag: "y", time: 1, body: '{"event":"e","data":2}' }),
   ];
   const [segment] = [...segments(items, "v1", start, { frameBytes: 65_536, segmentBytes: 65_536 })] as [Segment];
   expect(segment).toMatchObject({ start, end: { epoch: "f", offset: 10, tag: "y" }, events: 2, volatiles: 1 });

@@ -7,13 +7,14 @@ import type {
   BrokerSession,
   Entry,
   Page,
+  ReadFrom,
   StreamName,
 } from "@trunkline/core/ports";
 import type { EventFrame, Position, Verdict, VerdictFrame } from "@trunkline/core/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Dialect } from "../dialect.ts";
-import { StreamHistory } from "../memory/stream-history.ts";
+import { MemoryStream } from "../memory/memory-stream.ts";
 import { type GatewayStats, createStats } from "../metrics.ts";
 import type { Feed, FeedLink, Reader } from "./feed.ts";
 import { Hub } from "./hub.ts";
@@ -24,7 +25,7 @@ const stream = "acme/room" as StreamName;
 class StageBroker implements Broker {
   readonly name = "stage";
   readonly commands: string[] = [];
-  history = new StreamHistory("epoch-1");
+  stream = new MemoryStream<never>("epoch-1", 0);
   keep = 1000;
   listener: BrokerListener | null = null;
   /** Deliveries on their way to the hub, oldest first. */
@@ -50,15 +51,15 @@ class StageBroker implements Broker {
     };
   }
 
-  append(_: StreamName, { body }: Append): Promise<Appended> {
-    const entry = this.history.append(`t${this.#tags++}`, 7, body);
-    this.history.trim(this.keep, 0);
+  append(_: StreamName, append: Append): Promise<Appended> {
+    const entry = this.stream.append(append, `t${this.#tags++}`, 7);
+    this.stream.log.trim(this.keep, 0);
     if (this.subscribed) this.wire.push(entry);
-    return Promise.resolve({ kind: "appended", position: this.head });
+    return Promise.resolve({ kind: "appended", position: { epoch: this.stream.epoch, ...entry } });
   }
 
   get head(): Position {
-    return this.history.page(0, 0).head;
+    return this.stream.head;
   }
 
   broadcast(name: StreamName, body: string): Promise<void> {
@@ -66,8 +67,12 @@ class StageBroker implements Broker {
     return Promise.resolve();
   }
 
-  read(_: StreamName, afterOffset: number, limit: number): Promise<Page> {
-    return this.#later(() => this.history.page(afterOffset, limit));
+  read(_: StreamName, from: ReadFrom, limit: number): Promise<Page> {
+    return this.#later(() => this.stream.page(from, limit));
+  }
+
+  heads(names: readonly StreamName[]): Promise<readonly Position[]> {
+    return this.#later(() => names.map(() => this.head));
   }
 
   close(): Promise<void> {
@@ -189,6 +194,10 @@ interface Stage {
   readonly errors: unknown[];
   join(reader: TestReader, cursor?: Position): Promise<void>;
   publish(count?: number): void;
+  /** Sets a state key to the next number, or deletes it. */
+  set(key: string, deleted?: boolean): void;
+  /** The state after each change, by epoch and revision. */
+  readonly states: Map<string, ReadonlyMap<string, number>>;
 }
 
 function stage({ unreadBytes = 2000, padding = 0 } = {}): Stage {
@@ -206,7 +215,19 @@ function stage({ unreadBytes = 2000, padding = 0 } = {}): Stage {
     onAvailable: () => {},
   });
   let next = 0;
+  let nextState = 0;
+  const states = new Map<string, ReadonlyMap<string, number>>();
+  const stateAt = ({ epoch, state }: Position): string => `${epoch} ${state?.revision ?? 0}`;
   return {
+    states,
+    set(key, deleted = false) {
+      const state = new Map(states.get(stateAt(broker.head)));
+      if (deleted) state.delete(key);
+      else state.set(key, nextState);
+      const body = JSON.stringify({ event: "s", key, data: nextState++, meta: "x".repeat(padding) });
+      void broker.append(stream, { body, state: { key, deleted } });
+      states.set(stateAt(broker.head), state);
+    },
     broker,
     hub,
     stats,
@@ -274,19 +295,20 @@ describe("the live line", () => {
 
   it("who has read ahead of the broker's deliveries gets none of them twice", async () => {
     const on = stage();
-    const watching = await joined(on);
     const cursor = on.broker.head;
+    on.publish();
+    const watching = await joined(on);
     on.publish(5);
     const ahead = await joined(on, "v1", cursor);
-    expect(ahead.events).toHaveLength(5);
+    expect(ahead.events).toHaveLength(6);
     expect(ahead.feed?.stage).toBe("ahead");
     on.publish(3);
     for (let index = 0; index < 3; index++) on.broker.deliver();
     on.hub.flush();
-    expect(ahead.events).toHaveLength(5);
+    expect(ahead.events).toHaveLength(6);
     for (let index = 0; index < 5; index++) on.broker.deliver();
     on.hub.flush();
-    expect(ahead.events.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(ahead.events.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(ahead.feed?.stage).toBe("live");
     expect(watching.events).toHaveLength(8);
   });
@@ -324,7 +346,7 @@ describe("doubt", () => {
     const [v1, plain] = [await joined(on), await joined(on, "plain")];
     on.publish(4);
     while (on.broker.wire.length > 0) on.broker.deliver();
-    on.broker.history = new StreamHistory("epoch-2");
+    on.broker.stream = new MemoryStream("epoch-2", 0);
     on.publish(2);
     on.broker.wire.length = 0;
     on.broker.listener?.onDoubt(stream);
@@ -410,6 +432,13 @@ describe("whatever happens", () => {
       arbitrary: fc.record({ do: fc.constant("deliver" as const), count: fc.integer({ min: 1, max: 40 }) }),
       weight: 4,
     },
+    {
+      arbitrary: fc.record({
+        do: fc.constantFrom("set" as const, "delete" as const),
+        key: fc.constantFrom("a", "b", "c"),
+      }),
+      weight: 4,
+    },
     { arbitrary: fc.record({ do: fc.constant("lose" as const), count: fc.integer({ min: 1, max: 3 }) }), weight: 1 },
     { arbitrary: fc.constant({ do: "flush" as const }), weight: 3 },
     { arbitrary: fc.constant({ do: "answer" as const }), weight: 6 },
@@ -427,7 +456,10 @@ describe("whatever happens", () => {
       }),
       weight: 2,
     },
-    { arbitrary: fc.constantFrom({ do: "epoch" as const }, { do: "doubt" as const }), weight: 1 },
+    {
+      arbitrary: fc.constantFrom({ do: "epoch" as const }, { do: "doubt" as const }, { do: "forget" as const }),
+      weight: 1,
+    },
   );
 
   it("no reader misses an event without being told, gets one twice, or out of order; all end at the head", async () => {
@@ -452,6 +484,14 @@ describe("whatever happens", () => {
               case "publish":
                 on.publish(act.count);
                 positions.push(on.broker.head);
+                break;
+              case "set":
+              case "delete":
+                on.set(act.key, act.do === "delete");
+                positions.push(on.broker.head);
+                break;
+              case "forget":
+                on.broker.stream.state.trim(8);
                 break;
               case "deliver":
                 for (let index = 0; index < act.count; index++) on.broker.deliver();
@@ -484,7 +524,7 @@ describe("whatever happens", () => {
                 break;
               }
               case "epoch":
-                on.broker.history = new StreamHistory(`epoch-${++epoch}`);
+                on.broker.stream = new MemoryStream(`epoch-${++epoch}`, 0);
                 on.broker.wire.length = 0;
                 on.broker.listener?.onDoubt(stream);
                 break;
@@ -504,7 +544,7 @@ describe("whatever happens", () => {
             await on.broker.settle();
           }
           expect(on.errors).toEqual([]);
-          for (const { reader, cursor } of readers) check(reader, cursor, on.broker.head);
+          for (const { reader, cursor } of readers) check(reader, cursor, on);
           const closing = on.hub.close();
           await on.broker.settle();
           await closing;
@@ -516,34 +556,59 @@ describe("whatever happens", () => {
   });
 
   /** The client's rule, PROTOCOL §5.5, with nothing forgiven: neither holes nor duplicates. */
-  function check(reader: TestReader, cursor: Position | undefined, head: Position): void {
+  function check(reader: TestReader, cursor: Position | undefined, { broker: { head }, states }: Stage): void {
     if (reader.dialect === "plain") {
-      const numbers = reader.messages.flatMap((message) => ("type" in message ? [] : [message.data]));
+      const numbersOf = (event: string): number[] =>
+        reader.messages.flatMap((message) => ("type" in message || message.event !== event ? [] : [message.data]));
+      const numbers = numbersOf("e");
       for (const [index, number] of numbers.entries()) expect(number).toBe((numbers[0] as number) + index);
+      const changes = numbersOf("s");
+      expect(changes).toEqual([...new Set(changes)].sort((one, other) => one - other));
       return;
     }
     let place = cursor;
     let promised = 0;
+    const stateOf = ({ epoch, state }: Position): ReadonlyMap<string, number> =>
+      states.get(`${epoch} ${state?.revision ?? 0}`) ?? new Map<string, number>();
+    let state = new Map(cursor === undefined ? [] : stateOf(cursor));
     for (const message of reader.messages) {
       if (!("type" in message)) continue;
+      if (message.type === "event" && message.revision !== undefined) {
+        const { revision, after = revision - 1, key = "", data, deleted, tag = "" } = message;
+        const before = place?.state?.revision ?? 0;
+        expect([revision > before, after <= before]).toEqual([true, true]);
+        place = { ...(place as Position), state: { revision, tag } };
+        if (deleted === true) state.delete(key);
+        else state.set(key, data as number);
+        continue;
+      }
       if (message.type === "event") {
         expect(message.offset).toBe((place?.offset ?? NaN) + 1);
-        place = { epoch: place?.epoch ?? "", offset: message.offset as number, tag: message.tag as string };
+        place = { ...(place as Position), offset: message.offset as number, tag: message.tag as string };
         promised -= 1;
         continue;
       }
       const [verdict] = message.streams;
-      if (verdict?.verdict === "recovered") promised = verdict.count;
-      if (verdict?.verdict === "fresh") place = verdict.position;
-      if (verdict?.verdict !== "gap") continue;
-      if (verdict.reason === "retention" || verdict.reason === "skipped")
+      if (verdict === undefined || verdict.verdict === "refused" || verdict.verdict === "ended") continue;
+      const { position } = verdict;
+      if (verdict.verdict === "fresh") {
+        place = position;
+        state = new Map(stateOf(position));
+        continue;
+      }
+      promised = verdict.verdict === "gap" ? 0 : verdict.count;
+      const whole = verdict.verdict === "snapshot" || (verdict.verdict === "gap" && verdict.snapshot === true);
+      if (whole) state = new Map();
+      if (verdict.verdict === "gap" && (verdict.reason === "retention" || verdict.reason === "skipped"))
         expect(verdict.from).toBe((place?.offset ?? NaN) + 1);
-      place = verdict.position;
-      promised = 0;
+      const { offset, tag } = verdict.verdict === "gap" ? position : (place as Position);
+      const mark = whole ? undefined : place?.state;
+      place = { epoch: position.epoch, offset, tag, ...(mark !== undefined && { state: mark }) };
     }
     if (reader.feed?.stage === "closed") return;
     expect(promised).toBeLessThanOrEqual(0);
     expect(place).toEqual(head);
+    expect(state).toEqual(stateOf(head));
     expect(reader.feed?.stage).toBe("live");
   }
 });

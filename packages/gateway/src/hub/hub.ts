@@ -286,22 +286,22 @@ export class Hub implements BrokerListener, LiveLine {
     for (let index = live.length - 1; index >= 0; index--) live[index]?.reader.resync();
   }
 
-  /** Feeds that read ahead of the live line get what is beyond them, and are live once it has come up to them. */
+  /** Feeds that have read ahead of the live line on one of its lines get what is beyond them, until it has come up to them. */
   #flushAhead(channel: HubChannel, items: readonly Outgoing[]): void {
     for (const feed of channel.behind) {
       if (feed.stage !== "ahead") continue;
       const cursor = feed.cursor as Position;
-      const broken = items.some((item) => item.lineBreak !== null);
-      if (broken || cursor.epoch !== channel.sent.epoch) {
+      const broken = cursor.epoch !== channel.sent.epoch || items.some((item) => item.lineBreak !== null);
+      const full = feed.link.unread > this.#options.unreadBytes;
+      if (broken || full) {
         feed.stage = "replaying";
         this.#startReplay(feed);
-      } else if (reaches(channel.sent, cursor)) {
-        const { dialect } = feed.reader;
-        const beyond = items.filter((item) => item.line !== null && !item.isBehind(cursor));
-        for (const segment of segments(beyond, dialect, cursor, this.#limits))
-          sendSegment(feed, segment, this.#options.stats);
-        channel.goLive(feed);
+        continue;
       }
+      const beyond = items.filter((item) => item.line !== null && !item.isBehind(cursor));
+      for (const segment of segments(beyond, feed.reader.dialect, cursor, this.#limits))
+        sendSegment(feed, segment, this.#options.stats);
+      if (reaches(channel.sent, feed.cursor as Position)) channel.goLive(feed);
     }
   }
 

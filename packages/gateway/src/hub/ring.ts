@@ -9,14 +9,25 @@ const maxSize = 65_536;
 export class Ring {
   /** The place before the oldest item. */
   #start: Position;
+  /** The place of the newest. */
+  #end: Position;
   #items: Outgoing[] = [];
   #size = 0;
 
   constructor(start: Position) {
     this.#start = start;
+    this.#end = start;
   }
 
   push(item: Outgoing): void {
+    this.#end = item.advance(this.#end);
+    // Behind a hole there may be deletions that are forgotten: who is there has to ask the broker.
+    if (item.line === "state" && item.after !== item.offset - 1) {
+      this.#start = this.#end;
+      this.#items = [];
+      this.#size = 0;
+      return;
+    }
     this.#items.push(item);
     this.#size += item.size;
     // In batches, so that it costs little per event.
