@@ -95,6 +95,11 @@ export class HubChannel {
     this.head = item.advance(this.head);
   }
 
+  /** Lets go of what nobody may need any more: who returns to a quiet stream is mostly at its head. */
+  cool(): void {
+    if (this.held === null && this.pending.length === 0) this.ring = new Ring(this.head);
+  }
+
   #placeOn({ line }: Entry): { readonly offset: number; readonly tag: string } {
     if (line === "log") return this.head;
     const { revision, tag } = this.head.state ?? { revision: 0, tag: "" };

@@ -37,6 +37,7 @@ export class Hub implements BrokerListener, LiveLine {
   readonly #session: BrokerSession;
   readonly #channels = new Map<StreamName, HubChannel>();
   readonly #commands = new CommandChains();
+  #checkedAt = 0;
   #waiting: HubChannel[] = [];
   #flushing: NodeJS.Immediate | null = null;
   #closed = false;
@@ -169,10 +170,12 @@ export class Hub implements BrokerListener, LiveLine {
     return "live";
   }
 
-  /** Compares every stream's head with the broker's (PROTOCOL §4.2). Never rejects. */
+  /** Compares every stream's head with the broker's (PROTOCOL §4.2), and tidies those quiet since the last time. Never rejects. */
   checkHeads(): Promise<void> {
     const { broker, clock, onError } = this.#options;
     const known = [...this.#channels.values()].filter(({ held }) => held === null);
+    for (const channel of known) if (channel.sentAt <= this.#checkedAt) channel.cool();
+    this.#checkedAt = clock.now();
     const isClosed = (): boolean => this.#closed;
     return checkHeads(known, { broker, clock, isClosed, onDoubt: (channel) => doubt(channel, this.#repair) }).catch(
       onError,

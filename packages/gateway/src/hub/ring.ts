@@ -2,9 +2,9 @@
 import type { Position } from "@trunkline/core/wire";
 import type { Outgoing } from "./event-text.ts";
 
-const maxItems = 128;
+const maxItems = 64;
 /** In characters of stored text. */
-const maxSize = 65_536;
+const maxSize = 32_768;
 
 export class Ring {
   /** The place before the oldest item. */
