@@ -1,5 +1,5 @@
 // May this upgrade come in, and as what? PROTOCOL §2, §10.1. Pure, but for the keyring it is handed.
-import { type WireError, socketPath, subprotocol } from "@trunkline/core/wire";
+import { type StreamRequest, type WireError, socketPath, subprotocol } from "@trunkline/core/wire";
 import type { Keyring } from "./auth/api-key.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
@@ -28,9 +28,20 @@ export interface Situation {
 
 /** What a session starts from. `principal` null: `hello` will say. */
 export type Admitted =
-  | { readonly kind: "admitted"; readonly dialect: Dialect; readonly principal: Principal | null }
+  | {
+      readonly kind: "admitted";
+      readonly dialect: Dialect;
+      readonly principal: Principal | null;
+      /** Absent over WebSocket. `only`: the one stream that the link carries; null when it carries any number. */
+      readonly eventStream?: { readonly only: StreamRequest | null };
+    }
   /** Upgraded only to be told why not: a browser can't read an HTTP status, and this dialect has no other words. */
-  | { readonly kind: "turned-away"; readonly dialect: "plain"; readonly error: WireError };
+  | {
+      readonly kind: "turned-away";
+      readonly dialect: "plain";
+      readonly error: WireError;
+      readonly eventStream?: never;
+    };
 
 export type Admission =
   | Admitted

@@ -7,13 +7,14 @@ import type { Admitted } from "./admission.ts";
 import type { Keyring } from "./auth/api-key.ts";
 import { type Principal, streamName } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
-import { type Dialect, frameText, unreachable } from "./dialect.ts";
-import type { LinkOwner, WsLink } from "./doors/ws-link.ts";
+import { type Dialect, unreachable } from "./dialect.ts";
+import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
 import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { SubscribeRequest } from "./options.ts";
 import { openSession, step } from "./session.ts";
+import type { LinkOwner, SessionLink } from "./session-link.ts";
 import type { SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
@@ -40,13 +41,13 @@ export interface SessionHost {
 
 export class SessionDriver implements Connection, Reader, LinkOwner {
   readonly id = randomUUID();
-  readonly dialect: Dialect;
+  readonly form: Form;
   /** Index in the gateway's list of connections. */
   slot = -1;
   readonly #host: SessionHost;
   /** Sent with the upgrade; a secret key in `hello` is refused when there is one. */
   readonly #origin: string | undefined;
-  #link: WsLink | null = null;
+  #link: SessionLink | null = null;
   #principal: Principal | null;
   #state: SessionState = { phase: "closed" };
   #feeds: Map<string, Feed> | null = null;
@@ -58,20 +59,25 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   constructor(host: SessionHost, admitted: Admitted, origin: string | undefined) {
     this.#host = host;
     this.#origin = origin;
-    this.dialect = admitted.dialect;
+    const { dialect, eventStream } = admitted;
+    this.form = forms[eventStream === undefined ? dialect : (`${dialect}-stream` as const)];
     this.#principal = admitted.kind === "admitted" ? admitted.principal : null;
   }
 
   /** Begins, once the link is there. */
-  start(link: WsLink, admitted: Admitted): void {
+  start(link: SessionLink, admitted: Admitted): void {
     this.#link = link;
     const { clock, config } = this.#host;
     this.#go(openSession(admitted, clock.now(), config));
   }
 
-  get link(): WsLink {
+  get link(): SessionLink {
     if (this.#link === null) throw new Error("SessionDriver.link: expected a started session");
     return this.#link;
+  }
+
+  get dialect(): Dialect {
+    return this.form.dialect;
   }
 
   get principal(): Principal {
@@ -225,9 +231,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
     }
   }
 
-  #send(frame: Parameters<typeof frameText>[1]): void {
-    const text = frameText(this.dialect, frame);
-    if (text !== null) this.link.send(text);
+  #send(frame: ControlFrame): void {
+    const text = this.form.control(frame);
+    if (text !== null) this.link.write(frameOf(this.form, text));
   }
 
   #authenticate(token: string | undefined): void {

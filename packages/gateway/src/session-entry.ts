@@ -15,7 +15,7 @@ import {
   fatal,
   send,
 } from "./session-state.ts";
-import { type Streams, answerSubscribe, putOn, taken } from "./session-streams.ts";
+import { type Streams, answerSubscribe, isBarred, putOn, taken } from "./session-streams.ts";
 
 /** Behind `hello`, or where the plain dialect begins. */
 export function enter(
@@ -24,7 +24,7 @@ export function enter(
   token: string | undefined,
   asked: readonly StreamRequest[],
 ): SessionStep {
-  const { dialect, dueAt, bad, bucket } = alive;
+  const { dialect, expectsPong, dueAt, bad, bucket } = alive;
   const offered = new Map(
     asked.flatMap(({ channel, position }) => (position === undefined ? [] : [[channel, position]])),
   );
@@ -34,6 +34,7 @@ export function enter(
     step: "authenticating",
     dialect,
     streams,
+    expectsPong,
     dueAt,
     bad,
     bucket,
@@ -75,6 +76,7 @@ export function onAnnounced(state: LiveState, config: SessionConfig): SessionSte
 /** Asks for the verdicts once every stream is either on or refused. */
 export function thenPrepare(state: Entering, effects: readonly SessionEffect[]): SessionStep {
   if (state.streams.waiting !== null) return [state, effects];
+  if (isBarred(state.streams)) return barred(state.refused.get(state.streams.only ?? ""));
   const streams: StreamRequest[] = [];
   for (const [channel] of state.streams.on) {
     const position = state.streams.offered?.get(channel);
@@ -90,7 +92,7 @@ export function onPrepared(
   config: SessionConfig,
 ): SessionStep {
   if (state.phase !== "entering" || state.step !== "preparing") return [state, []];
-  const { dialect, streams, bad, bucket, asked, refused } = state;
+  const { dialect, expectsPong, streams, bad, bucket, asked, refused } = state;
   const named = new Map(verdicts.map((verdict) => [verdict.channel, verdict]));
   const listed: Verdict[] = [];
   for (const { channel } of asked) {
@@ -103,6 +105,7 @@ export function onPrepared(
     phase: "open",
     dialect,
     streams: taken(streams, streams.on.keys()),
+    expectsPong,
     dueAt: now + config.heartbeatMs,
     bad,
     bucket,
@@ -129,4 +132,11 @@ export function onPrepared(
     verdict.verdict === "refused" ? [{ kind: "refused", code: verdict.error.code }] : [],
   );
   return [open, [...counted, connected, { kind: "start" }, ...late]];
+}
+
+/** A link of one channel ends with it. */
+export function barred(
+  error: WireError = { code: "gateway.forbidden", message: "the gateway took it off" },
+): SessionStep {
+  return fatal(CloseCode.forbidden, error.code, error.message);
 }

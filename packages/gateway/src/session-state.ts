@@ -21,6 +21,8 @@ export interface SessionConfig {
 export interface Alive {
   readonly dialect: Dialect;
   readonly streams: Streams;
+  /** Whether a peer that answers no ping is taken for dead; an event stream shows by itself who is gone. */
+  readonly expectsPong: boolean;
   /** When the next thing is due: the end of the greeting, then the next ping. */
   readonly dueAt: number;
   readonly bad: number;

@@ -8,9 +8,11 @@ export interface Streams {
   readonly waiting: ReadonlyMap<string, Position | undefined> | null;
   /** Positions that `hello` named and no stream has taken up (PROTOCOL §5.4); null when there are none. */
   readonly offered: ReadonlyMap<string, Position> | null;
+  /** The one channel that the link can carry (PROTOCOL §11.1); null when it carries any. */
+  readonly only: string | null;
 }
 
-export const noStreams: Streams = { on: new Map(), waiting: null, offered: null };
+export const noStreams: Streams = { on: new Map(), waiting: null, offered: null, only: null };
 
 type StreamAnswer =
   | { readonly kind: "authorize"; readonly channel: string }
@@ -69,9 +71,12 @@ export function leave(streams: Streams, channels: readonly string[]): Answered {
   return [answers.length === 0 ? next : { ...next, on }, answers];
 }
 
-/** Gateway code puts the connection on a channel; from the position that `hello` named for it, if it did. */
+/**
+ * Gateway code puts the connection on a channel; from the position that `hello` named for it, if it did. Nothing where the link
+ * can't carry it.
+ */
 export function putOn(streams: Streams, channel: string): Answered {
-  if (streams.on.has(channel)) return [streams, []];
+  if (streams.on.has(channel) || (streams.only ?? channel) !== channel) return [streams, []];
   const position = streams.waiting?.get(channel) ?? streams.offered?.get(channel);
   const next = without(streams, channel);
   return [{ ...next, on: new Map(next.on).set(channel, true) }, [{ kind: "join", channel, position }]];
@@ -98,6 +103,11 @@ export function taken(streams: Streams, channels: Iterable<string>): Streams {
   const offered = new Map(streams.offered);
   for (const channel of channels) offered.delete(channel);
   return { ...streams, offered: offered.size === 0 ? null : offered };
+}
+
+/** Whether the one channel that the link was opened for is neither on nor being decided. */
+export function isBarred({ only, on, waiting }: Streams): boolean {
+  return only !== null && !on.has(only) && waiting === null;
 }
 
 function without(streams: Streams, channel: string): Streams {

@@ -358,3 +358,51 @@ describe("any input in any order", () => {
     );
   });
 });
+
+describe("an event stream", () => {
+  const own: Admitted = { ...plain, eventStream: { only: { channel: "account.acme", position } } };
+  const other: Admitted = { ...plain, eventStream: { only: { channel: "room" } } };
+
+  it("§11.1 is on its one channel from the position it names, and on no other", () => {
+    const { effects } = play(own, [{ kind: "subscribe", channel: "news" }, announced]);
+    expect(effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "account.acme", position }] }]);
+    const later = play(own, [announced, prepared("account.acme"), { kind: "subscribe", channel: "news" }]);
+    expect(later.effects.at(-1)).toEqual([]);
+  });
+
+  it("§11.1 asks for a channel that is not its own, and ends with 4403 when it may not have it", () => {
+    const asked = play(other, [announced]);
+    expect(asked.effects.at(-1)).toEqual([{ kind: "authorize", channel: "room" }]);
+    const yes = play(other, [announced, { kind: "authorized", channel: "room", allowed: true }]);
+    expect(yes.effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "room" }] }]);
+    const no = play(other, [announced, { kind: "authorized", channel: "room", allowed: false }]);
+    const nobodyToAsk = play(other, [announced], { ...config, canSubscribe: false });
+    const takenOff = play(own, [announced, prepared("account.acme"), { kind: "unsubscribe", channel: "account.acme" }]);
+    for (const { state, effects } of [no, nobodyToAsk, takenOff]) {
+      expect(state.phase).toBe("closed");
+      expect(effects.at(-1)).toMatchObject([
+        { kind: "refused", code: "gateway.forbidden" },
+        { kind: "send" },
+        { kind: "close", code: 4403 },
+        { kind: "end" },
+      ]);
+    }
+  });
+
+  it("§11.1 gateway code that puts it on the channel it asks for is as good as an authorizer", () => {
+    const { effects } = play(other, [{ kind: "subscribe", channel: "room" }, announced]);
+    expect(effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "room" }] }]);
+  });
+
+  it("§11.3 owes no pong, in either dialect", () => {
+    const sweeps = [1, 2, 3, 4].map((count) => ({ kind: "sweep" as const, now: count * 25_000, spreadMs: 0 }));
+    for (const [admitted, way] of [
+      [own, [announced, prepared("account.acme")]],
+      [{ ...v1, eventStream: { only: null } }, entry],
+    ] as const) {
+      const { state, effects } = play(admitted, [...way, ...sweeps]);
+      expect(state.phase).toBe("open");
+      expect(effects.slice(-4).map(kinds)).toEqual([["send"], ["send"], ["send"], ["send"]]);
+    }
+  });
+});

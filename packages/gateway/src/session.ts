@@ -3,7 +3,7 @@
 import { CloseCode, type GatewayFrame, byteLength, maxHelloBytes } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import { unreachable } from "./dialect.ts";
-import { enter, onAnnounced, onAuthenticated, onPrepared, onRejected, thenPrepare } from "./session-entry.ts";
+import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected, thenPrepare } from "./session-entry.ts";
 import { type Read, readFrame, takeTokens } from "./session-frames.ts";
 import {
   type Alive,
@@ -25,6 +25,7 @@ import {
   type Streams,
   answerSubscribe,
   authorized,
+  isBarred,
   leave,
   noStreams,
   putOn,
@@ -41,16 +42,18 @@ const heldMessages = 100;
 export function openSession(admitted: Admitted, now: number, config: SessionConfig): SessionStep {
   if (admitted.kind === "turned-away")
     return fatal(CloseCode.unauthorized, admitted.error.code, admitted.error.message);
-  const { dialect, principal } = admitted;
+  const { dialect, principal, eventStream } = admitted;
+  const only = eventStream?.only ?? null;
   const alive: Alive = {
     dialect,
-    streams: noStreams,
+    streams: only === null ? noStreams : { ...noStreams, only: only.channel },
+    expectsPong: eventStream === undefined,
     dueAt: now + config.greetTimeoutMs,
     bad: 0,
     bucket: { tokens: config.burst, at: now },
   };
   if (dialect === "v1") return [{ ...alive, phase: "greeting", principal }, []];
-  return enter(alive, principal, undefined, []);
+  return enter(alive, principal, undefined, only === null ? [] : [only]);
 }
 
 export function step(state: SessionState, input: SessionInput, config: SessionConfig): SessionStep {
@@ -219,6 +222,7 @@ function onPutOn(state: LiveState, channel: string): SessionStep {
 function onTakeOff(state: LiveState, channel: string): SessionStep {
   const [streams, answers] = takeOff(state.streams, channel);
   if (streams === state.streams) return [state, []];
+  if (isBarred(streams)) return barred();
   if (state.phase === "open" || state.phase === "draining") return withStreams(state, [streams, answers]);
   if (state.phase === "greeting") return [state, []];
   const next: Entering = { ...state, streams };
@@ -257,7 +261,8 @@ function onSweep(state: LiveState, now: number, spreadMs: number, config: Sessio
     ]);
   }
   // Counted in pings, not in time: after a sleep of the gateway's own machine nobody is late.
-  if (state.unanswered >= 2) return end([{ kind: "close", code: CloseCode.timeout, reason: "two pings unanswered" }]);
+  if (state.expectsPong && state.unanswered >= 2)
+    return end([{ kind: "close", code: CloseCode.timeout, reason: "two pings unanswered" }]);
   const next = { ...state, unanswered: state.unanswered + 1, dueAt: now + config.heartbeatMs };
   return [next, [send({ type: "ping", spreadMs })]];
 }

@@ -20,6 +20,7 @@ export {
   definitionOf,
   event,
 } from "./contract.ts";
+export { type EventStreamState, type StreamEvent, eventStreamStart, readEventStream } from "./event-stream-text.ts";
 export type * from "./frame.ts";
 export {
   byteLength,

@@ -2,7 +2,10 @@ import type { Writable } from "node:stream";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import * as ws from "ws";
-import { headerBytes, textFrame } from "./ws-frame.ts";
+import { forms, frameOf } from "../form.ts";
+import { headerBytes } from "./ws-frame.ts";
+
+const textFrame = (text: string): Buffer => frameOf(forms.v1, text);
 
 it("RFC 6455 §5.2: the length takes 1, 3 or 9 bytes, at its exact borders", () => {
   expect([0, 125, 126, 65_535, 65_536].map(headerBytes)).toEqual([2, 2, 4, 4, 10]);

@@ -10,7 +10,7 @@ export function headerBytes(payloadBytes: number): number {
 }
 
 /** Writes the header of one text frame at `at`; returns where its payload goes. */
-export function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
+function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
   target[at] = finalText;
   if (payloadBytes < 126) {
     target[at + 1] = payloadBytes;
@@ -28,10 +28,9 @@ export function writeHeader(target: Buffer, at: number, payloadBytes: number): n
   return at + 10;
 }
 
-/** One whole text frame. */
-export function textFrame(text: string): Buffer {
-  const bytes = Buffer.byteLength(text);
-  const frame = Buffer.allocUnsafe(headerBytes(bytes) + bytes);
-  frame.write(text, writeHeader(frame, 0, bytes));
-  return frame;
+/** Writes one whole text frame at `at`; returns its end. */
+export function writeFrame(target: Buffer, at: number, text: string, textBytes: number): number {
+  const start = writeHeader(target, at, textBytes);
+  target.write(text, start);
+  return start + textBytes;
 }

@@ -4,18 +4,7 @@
 import type { Socket } from "node:net";
 import { maxCloseReasonBytes, meantCloseCode, truncateBytes } from "@trunkline/core/wire";
 import { WebSocket } from "ws";
-import type { FeedLink } from "../hub/feed.ts";
-import { textFrame } from "./ws-frame.ts";
-
-/** What a link tells its owner: messages, then the end, once. */
-export interface LinkOwner {
-  onText(text: string): void;
-  onBinary(): void;
-  /** @param code 1006 when there was no close frame */
-  onEnd(code: number): void;
-  /** A write failed; `onEnd` follows. */
-  onFailure(): void;
-}
+import type { LinkOwner, SessionLink } from "../session-link.ts";
 
 /** The `ws` socket of a gateway. Its link is a field, so that no connection needs listeners of its own. */
 export class GatewaySocket extends WebSocket {
@@ -28,7 +17,7 @@ export class GatewaySocket extends WebSocket {
   }
 }
 
-export class WsLink implements FeedLink {
+export class WsLink implements SessionLink {
   readonly #socket: Socket;
   readonly #ws: GatewaySocket;
   readonly #owner: LinkOwner;
@@ -62,10 +51,6 @@ export class WsLink implements FeedLink {
     }
   }
 
-  send(text: string): void {
-    this.write(textFrame(text));
-  }
-
   cork(): void {
     this.#socket.cork();
   }
@@ -97,11 +82,6 @@ export class WsLink implements FeedLink {
   terminate(): void {
     this.leaving();
     this.#ws.terminate();
-  }
-
-  /** Whether the socket is gone altogether. */
-  get ended(): boolean {
-    return this.#ws.readyState === WebSocket.CLOSED;
   }
 
   leaving(): void {

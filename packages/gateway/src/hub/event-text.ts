@@ -2,6 +2,8 @@
 import type { Entry, Line } from "@trunkline/core/ports";
 import type { Position, Verdict } from "@trunkline/core/wire";
 import type { Dialect } from "../dialect.ts";
+import { eventBlock, verdictBlock } from "../event-stream-blocks.ts";
+import { startOf } from "../verdict.ts";
 
 /** A verdict that all who are live must be told of in its place among the events. */
 export type LineBreak = Extract<Verdict, { readonly verdict: "gap" | "snapshot" }>;
@@ -23,6 +25,7 @@ export class Outgoing {
   readonly #deleted: boolean;
   #v1: string | null = null;
   #plain: string | null = null;
+  #block: string | null = null;
 
   private constructor(
     channel: string,
@@ -66,9 +69,18 @@ export class Outgoing {
     return (this.#v1 ??= this.#v1Text());
   }
 
+  /** Of an event stream: the lines of one event, without its id (PROTOCOL §11.1). */
+  block(): string {
+    if (this.#block !== null) return this.#block;
+    if (this.lineBreak !== null) return (this.#block = verdictBlock(this.lineBreak));
+    const { event, data = null } = parsed(this.#body);
+    return (this.#block = eventBlock(event, JSON.stringify(data)));
+  }
+
   /** Where a reader is that was at `position` and gets this. */
   advance(position: Position): Position {
-    const { line, offset, tag } = this;
+    const { line, offset, tag, lineBreak } = this;
+    if (lineBreak !== null) return startOf(lineBreak, position);
     if (line === "log") return { ...position, offset, tag };
     return line === "state" ? { ...position, state: { revision: offset, tag } } : position;
   }
@@ -98,10 +110,14 @@ export class Outgoing {
 
 /** PROTOCOL §10.2: an object payload at top level, without its own `event` and `type`; anything else under `data`. */
 function plainText(body: string): string {
-  const { event, data = null } = JSON.parse(body) as { readonly event: string; readonly data?: unknown };
+  const { event, data = null } = parsed(body);
   if (typeof data !== "object" || data === null || Array.isArray(data)) return JSON.stringify({ event, data });
   const { event: _event, type: _type, ...payload } = data as Readonly<Record<string, unknown>>;
   return JSON.stringify({ event, ...payload });
+}
+
+function parsed(body: string): { readonly event: string; readonly data?: unknown } {
+  return JSON.parse(body) as { readonly event: string; readonly data?: unknown };
 }
 
 /** The entries of one page as they follow each other behind `from`, both lines by time. */

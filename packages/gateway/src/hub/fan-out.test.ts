@@ -1,6 +1,7 @@
+import { type StreamEvent, eventStreamStart, readEventStream } from "@trunkline/core/wire";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Dialect } from "../dialect.ts";
+import { type Form, forms } from "../form.ts";
 import { Outgoing } from "./event-text.ts";
 import { type Segment, type SegmentLimits, segments } from "./fan-out.ts";
 
@@ -34,11 +35,11 @@ it("keeps every event once and in order, frames within their limit, segments wit
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: "grapheme", maxLength: 200 }), { minLength: 1, maxLength: 40 }),
-      fc.constantFrom<Dialect>("v1", "plain"),
+      fc.constantFrom(forms.v1, forms.plain),
       fc.record({ frameBytes: fc.integer({ min: 128, max: 2000 }), segmentBytes: fc.integer({ min: 128, max: 4000 }) }),
-      (texts, dialect, limits: SegmentLimits) => {
+      (texts, form, limits: SegmentLimits) => {
         const items = texts.map((text, index) => logged(index + 1, text));
-        const all = [...segments(items, dialect, start, limits)];
+        const all = [...segments(items, form, start, limits)];
         let place = start;
         const read: unknown[] = [];
         for (const segment of all) {
@@ -50,7 +51,7 @@ it("keeps every event once and in order, frames within their limit, segments wit
           read.push(...messages.map(({ data }) => data));
           for (const frame of frames)
             if (frame.startsWith("[")) expect(Buffer.byteLength(frame)).toBeLessThanOrEqual(limits.frameBytes);
-          if (dialect === "plain") expect(frames).toHaveLength(messages.length);
+          if (!form.batches) expect(frames).toHaveLength(messages.length);
           // Headers and brackets come on top of the messages.
           if (messages.length > 1)
             expect(segment.buffer.length).toBeLessThanOrEqual(limits.segmentBytes + 12 * messages.length);
@@ -77,6 +78,24 @@ it("builds an event's text once per dialect", () => {
   expect(item.text("plain")).toBe('{"event":"e","data":"x"}');
 });
 
+it("§11 writes the same events as an event stream: frames of messages, or blocks with the place behind each", () => {
+  const items = [
+    logged(1, "a"),
+    Outgoing.stored("room", { line: "state", offset: 4, tag: "s", time: 1, body: '{"event":"k",\n"data":null}' }),
+    Outgoing.volatile("room", '{"event":"v"}', 5),
+  ];
+  const limits = { frameBytes: 65_536, segmentBytes: 65_536 };
+  const read = (form: Form) =>
+    [...segments(items, form, start, limits)].map(({ buffer }) => readEventStream(eventStreamStart, buffer.toString()));
+  const [[, [frame]]] = read(forms["v1-stream"]) as [[unknown, [StreamEvent]]];
+  expect(JSON.parse(frame.data)).toMatchObject([{ offset: 1 }, { revision: 4, event: "k" }, { event: "v" }]);
+  expect(read(forms["plain-stream"])[0]?.[1]).toEqual([
+    { event: "e", data: '"a"', id: "e:1:t1" },
+    { event: "k", data: "null", id: "e:1:t1:4:s" },
+    { event: "v", data: "null", id: "e:1:t1:4:s" },
+  ]);
+});
+
 it("volatile events and gaps have no offset, and a gap moves the place", () => {
   const position = { epoch: "f", offset: 9, tag: "z" };
   const items = [
@@ -84,7 +103,7 @@ it("volatile events and gaps have no offset, and a gap moves the place", () => {
     Outgoing.lineBreak({ channel: "room", verdict: "gap", position, from: 1, to: 9, reason: "epoch" }),
     Outgoing.stored("room", { line: "log", offset: 10, tag: "y", time: 1, body: '{"event":"e","data":2}' }),
   ];
-  const [segment] = [...segments(items, "v1", start, { frameBytes: 65_536, segmentBytes: 65_536 })] as [Segment];
+  const [segment] = [...segments(items, forms.v1, start, { frameBytes: 65_536, segmentBytes: 65_536 })] as [Segment];
   expect(segment).toMatchObject({ start, end: { epoch: "f", offset: 10, tag: "y" }, events: 2, volatiles: 1 });
   expect(JSON.parse(payloads(segment)[0] as string)).toMatchObject([
     { type: "event", event: "v", time: 5 },

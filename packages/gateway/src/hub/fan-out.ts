@@ -1,11 +1,9 @@
-// From what waits on a channel to bytes on sockets. One segment is one buffer that all subscribers of a dialect share and
+// From what waits on a channel to bytes on sockets. One segment is one buffer that all subscribers of a form share and
 // one write per socket: the kernel charges per write, hardly per byte.
 import type { Position } from "@trunkline/core/wire";
-import type { Dialect } from "../dialect.ts";
-import { headerBytes, writeHeader } from "../doors/ws-frame.ts";
+import type { Form } from "../form.ts";
 import type { Feed } from "./feed.ts";
 import type { Outgoing } from "./event-text.ts";
-import { startOf } from "../verdict.ts";
 
 /** Whole frames, ready for a socket. */
 export interface Segment {
@@ -28,7 +26,7 @@ export interface SegmentLimits {
 /** Cuts `items` into segments, lazily: a reader that can't take more costs nothing more. `start` is the place before them. */
 export function* segments(
   items: readonly Outgoing[],
-  dialect: Dialect,
+  form: Form,
   start: Position,
   limits: SegmentLimits,
 ): Generator<Segment, void, undefined> {
@@ -40,64 +38,56 @@ export function* segments(
     let bytes = 0;
     let texts: string[] = [];
     let textBytes = 0;
+    let end = place;
+    let events = 0;
+    let volatiles = 0;
     let index = from;
     for (; index < items.length; index++) {
-      const text = (items[index] as Outgoing).text(dialect);
+      const item = items[index] as Outgoing;
+      const after = item.advance(end);
+      const text = form.text(item, after);
       const size = Buffer.byteLength(text);
       if (index > from && bytes + textBytes + size > limits.segmentBytes) break;
       // Two brackets, and one comma per message but the first.
-      const joins = dialect === "v1" && textBytes + size + texts.length + 2 <= limits.frameBytes;
+      const joins = form.batches && textBytes + size + texts.length + 2 <= limits.frameBytes;
       if (texts.length > 0 && !joins) {
-        bytes += closeFrame(texts, textBytes, frames, sizes);
+        bytes += closeFrame(form, texts, textBytes, frames, sizes);
         texts = [];
         textBytes = 0;
       }
       texts.push(text);
       textBytes += size;
+      end = after;
+      if (item.lineBreak === null) events += 1;
+      if (item.line === null && item.lineBreak === null) volatiles += 1;
     }
-    bytes += closeFrame(texts, textBytes, frames, sizes);
-    const segment = segmentOf(items, from, index, place, join(frames, sizes, bytes));
-    yield segment;
-    place = segment.end;
+    bytes += closeFrame(form, texts, textBytes, frames, sizes);
+    yield { buffer: join(form, frames, sizes, bytes), start: place, end, events, volatiles };
+    place = end;
     from = index;
   }
 }
 
-/** Ends one frame; returns its size with header. */
-function closeFrame(texts: readonly string[], textBytes: number, frames: string[], sizes: number[]): number {
-  const payload = texts.length === 1 ? textBytes : textBytes + texts.length + 1;
+/** Ends one frame; returns its size, all included. */
+function closeFrame(
+  form: Form,
+  texts: readonly string[],
+  textBytes: number,
+  frames: string[],
+  sizes: number[],
+): number {
+  const size = texts.length === 1 ? textBytes : textBytes + texts.length + 1;
   frames.push(texts.length === 1 ? (texts[0] as string) : `[${texts.join(",")}]`);
-  sizes.push(payload);
-  return headerBytes(payload) + payload;
+  sizes.push(size);
+  return form.overhead(size) + size;
 }
 
-function join(frames: readonly string[], sizes: readonly number[], bytes: number): Buffer {
+function join(form: Form, frames: readonly string[], sizes: readonly number[], bytes: number): Buffer {
   const buffer = Buffer.allocUnsafe(bytes);
   let at = 0;
-  for (let index = 0; index < frames.length; index++) {
-    const size = sizes[index] as number;
-    at = writeHeader(buffer, at, size);
-    buffer.write(frames[index] as string, at);
-    at += size;
-  }
+  for (let index = 0; index < frames.length; index++)
+    at = form.write(buffer, at, frames[index] as string, sizes[index] as number);
   return buffer;
-}
-
-function segmentOf(items: readonly Outgoing[], from: number, to: number, start: Position, buffer: Buffer): Segment {
-  let end = start;
-  let events = 0;
-  let volatiles = 0;
-  for (let index = from; index < to; index++) {
-    const item = items[index] as Outgoing;
-    if (item.lineBreak !== null) {
-      end = startOf(item.lineBreak, end);
-      continue;
-    }
-    events += 1;
-    if (item.line === null) volatiles += 1;
-    else end = item.advance(end);
-  }
-  return { buffer, start, end, events, volatiles };
 }
 
 /** How many events got through and how many did not. */

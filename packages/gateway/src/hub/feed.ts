@@ -1,6 +1,6 @@
 // One connection on one stream: how far it has got, and how it gets further.
 import type { Position, Verdict } from "@trunkline/core/wire";
-import type { Dialect } from "../dialect.ts";
+import type { Form } from "../form.ts";
 import type { Reading } from "./history.ts";
 import type { HubChannel } from "./hub-channel.ts";
 
@@ -19,11 +19,11 @@ export interface FeedLink {
 
 /** What the hub needs of a connection. */
 export interface Reader {
-  readonly dialect: Dialect;
+  readonly form: Form;
   readonly link: FeedLink;
   /** Sends one verdict, behind everything written so far. */
   tell(verdict: Verdict): void;
-  /** The plain dialect can't be told of a gap: the connection ends with 4410. */
+  /** A form that tells no gaps: the connection ends with 4410. */
   resync(): void;
   /** The stream can't be read now: the connection ends with 1013, and its client comes back with its positions. */
   fail(cause: unknown): void;

@@ -1,6 +1,7 @@
 // One stream on this gateway: who is on it, and what waits to be sent to them.
 import type { Entry, StreamName } from "@trunkline/core/ports";
 import type { Position } from "@trunkline/core/wire";
+import type { FormName } from "../form.ts";
 import { type LineBreak, Outgoing } from "./event-text.ts";
 import type { Feed } from "./feed.ts";
 import { Ring } from "./ring.ts";
@@ -17,7 +18,8 @@ export class HubChannel {
   readonly name: StreamName;
   /** The channel as its account knows it. */
   readonly label: string;
-  readonly live: { readonly v1: Feed[]; readonly plain: Feed[] } = { v1: [], plain: [] };
+  /** Feeds that are live. Those of one form share their buffers. */
+  readonly live: Readonly<Record<FormName, Feed[]>> = { v1: [], plain: [], "v1-stream": [], "plain-stream": [] };
   /** Feeds that are not live. */
   readonly behind = new Set<Feed>();
   /** Resolves once the broker's subscription is sure and the head known; rejects when that failed. */
@@ -49,7 +51,7 @@ export class HubChannel {
   }
 
   get empty(): boolean {
-    return this.behind.size === 0 && this.live.v1.length === 0 && this.live.plain.length === 0;
+    return this.behind.size === 0 && Object.values(this.live).every((feeds) => feeds.length === 0);
   }
 
   /** Takes one entry from the broker; it is pending when it is the next. */
@@ -116,7 +118,7 @@ export class HubChannel {
   }
 
   goLive(feed: Feed): void {
-    const list = this.live[feed.reader.dialect];
+    const list = this.live[feed.reader.form.name];
     this.behind.delete(feed);
     feed.stage = "live";
     feed.cursor = null;
@@ -141,7 +143,7 @@ export class HubChannel {
 
   /** The last one takes its place: the order of sockets means nothing. */
   #unlist(feed: Feed): void {
-    const list = this.live[feed.reader.dialect];
+    const list = this.live[feed.reader.form.name];
     const last = list.pop();
     if (last === undefined || last === feed) return;
     list[feed.index] = last;

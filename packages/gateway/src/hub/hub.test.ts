@@ -10,10 +10,19 @@ import type {
   ReadFrom,
   StreamName,
 } from "@trunkline/core/ports";
-import type { EventFrame, Position, Verdict, VerdictFrame } from "@trunkline/core/wire";
+import {
+  type EventFrame,
+  type Position,
+  type StreamEvent,
+  type Verdict,
+  type VerdictFrame,
+  eventStreamStart,
+  readEventStream,
+} from "@trunkline/core/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Dialect } from "../dialect.ts";
+import { positionOfEventId } from "../event-id.ts";
+import { type Form, type FormName, forms, frameOf } from "../form.ts";
 import { MemoryStream } from "../memory/memory-stream.ts";
 import { type GatewayStats, createStats } from "../metrics.ts";
 import type { Feed, FeedLink, Reader } from "./feed.ts";
@@ -114,8 +123,12 @@ async function turn(): Promise<void> {
 
 /** A connection that keeps what it is sent; it takes bytes only while it is not stalled. */
 class TestReader implements Reader, FeedLink {
-  readonly dialect: Dialect;
+  readonly form: Form;
   readonly messages: (EventFrame | VerdictFrame | { event: string; data: number })[] = [];
+  /** Of a plain event stream, in place of messages. */
+  readonly blocks: StreamEvent[] = [];
+  firstId: Position | null = null;
+  #stream = eventStreamStart;
   readonly link: FeedLink = this;
   unread = 0;
   stalled = false;
@@ -124,18 +137,32 @@ class TestReader implements Reader, FeedLink {
   feed: Feed | null = null;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(dialect: Dialect = "v1") {
-    this.dialect = dialect;
+  constructor(form: FormName = "v1") {
+    this.form = forms[form];
   }
 
   write(frames: Buffer): void {
     this.writes += 1;
     if (this.stalled) this.unread += frames.length;
-    for (const text of framesIn(frames)) {
+    this.#take(frames);
+  }
+
+  #take(frames: Buffer): void {
+    for (const text of this.#textsIn(frames)) {
       const decoded = JSON.parse(text) as never;
       if (Array.isArray(decoded)) this.messages.push(...(decoded as never[]));
       else this.messages.push(decoded);
     }
+  }
+
+  #textsIn(frames: Buffer): Iterable<string> {
+    if (!this.form.name.endsWith("-stream")) return framesIn(frames);
+    const [state, events] = readEventStream(this.#stream, frames.toString());
+    this.#stream = state;
+    this.firstId ??= positionOfEventId(state.id);
+    if (this.form.name === "v1-stream") return events.map(({ data }) => data);
+    this.blocks.push(...events);
+    return [];
   }
 
   cork(): void {}
@@ -153,7 +180,8 @@ class TestReader implements Reader, FeedLink {
   }
 
   tell(verdict: Verdict): void {
-    this.messages.push({ type: "verdict", streams: [verdict] });
+    const text = this.form.control({ type: "verdict", streams: [verdict] });
+    if (text !== null) this.#take(frameOf(this.form, text));
   }
 
   resync(): void {
@@ -257,8 +285,8 @@ function stage({ unreadBytes = 2000, padding = 0 } = {}): Stage {
 }
 
 /** Joins and answers the broker until the verdict is there. */
-async function joined(on: Stage, dialect: Dialect = "v1", cursor?: Position): Promise<TestReader> {
-  const reader = new TestReader(dialect);
+async function joined(on: Stage, form: FormName = "v1", cursor?: Position): Promise<TestReader> {
+  const reader = new TestReader(form);
   const joining = on.join(reader, cursor);
   await on.broker.settle();
   await joining;
@@ -275,7 +303,7 @@ describe("the live line", () => {
     on.hub.flush();
     expect(readers.map(({ writes }) => writes)).toEqual([1, 1, 1]);
     expect(readers[1]?.events.map(({ offset }) => offset)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
-    expect(readers[2]?.messages.slice(1).map((message) => ("data" in message ? message.data : null))).toHaveLength(20);
+    expect(readers[2]?.messages.map((message) => ("data" in message ? message.data : null))).toHaveLength(20);
     expect(on.stats).toMatchObject({ delivered: 60, lagging: 0 });
   });
 
@@ -444,7 +472,14 @@ describe("whatever happens", () => {
     { arbitrary: fc.constant({ do: "answer" as const }), weight: 6 },
     {
       arbitrary: fc.record({
-        do: fc.constantFrom("join" as const, "join-plain" as const, "resume" as const),
+        do: fc.constantFrom("join" as const, "resume" as const),
+        form: fc.constantFrom(
+          "v1" as const,
+          "v1" as const,
+          "plain" as const,
+          "v1-stream" as const,
+          "plain-stream" as const,
+        ),
         index: fc.nat(1000),
       }),
       weight: 2,
@@ -473,8 +508,8 @@ describe("whatever happens", () => {
           const readers: { reader: TestReader; cursor: Position | undefined }[] = [];
           const positions: Position[] = [];
           let epoch = 1;
-          const join = (dialect: Dialect, cursor?: Position): void => {
-            const reader = new TestReader(dialect);
+          const join = (form: FormName, cursor?: Position): void => {
+            const reader = new TestReader(form);
             readers.push({ reader, cursor });
             void on.join(reader, cursor);
           };
@@ -506,13 +541,11 @@ describe("whatever happens", () => {
                 on.broker.answers.shift()?.();
                 break;
               case "join":
-                join("v1");
-                break;
-              case "join-plain":
-                join("plain");
+                join(act.form);
                 break;
               case "resume":
-                join("v1", positions[act.index % Math.max(1, positions.length)]);
+                // The plain dialect has no positions.
+                if (act.form !== "plain") join(act.form, positions[act.index % Math.max(1, positions.length)]);
                 break;
               case "stall":
               case "unstall":
@@ -557,7 +590,8 @@ describe("whatever happens", () => {
 
   /** The client's rule, PROTOCOL §5.5, with nothing forgiven: neither holes nor duplicates. */
   function check(reader: TestReader, cursor: Position | undefined, { broker: { head }, states }: Stage): void {
-    if (reader.dialect === "plain") {
+    if (reader.form.name === "plain-stream") return checkBlocks(reader, cursor, head);
+    if (reader.form.name === "plain") {
       const numbersOf = (event: string): number[] =>
         reader.messages.flatMap((message) => ("type" in message || message.event !== event ? [] : [message.data]));
       const numbers = numbersOf("e");
@@ -609,6 +643,31 @@ describe("whatever happens", () => {
     expect(promised).toBeLessThanOrEqual(0);
     expect(place).toEqual(head);
     expect(state).toEqual(stateOf(head));
+    expect(reader.feed?.stage).toBe("live");
+  }
+
+  /** §11.2: each id is where its reader is, so that nothing is lost whichever it comes back with. */
+  function checkBlocks(reader: TestReader, cursor: Position | undefined, head: Position): void {
+    let place = cursor ?? reader.firstId;
+    for (const { event, data, id } of reader.blocks) {
+      if (event === "gap") {
+        const verdict = JSON.parse(data) as Extract<Verdict, { readonly verdict: "gap" | "snapshot" }>;
+        const whole = verdict.verdict === "snapshot" || verdict.snapshot === true;
+        if (verdict.verdict === "gap" && (verdict.reason === "retention" || verdict.reason === "skipped"))
+          expect(verdict.from).toBe((place?.offset ?? NaN) + 1);
+        const { offset, tag } = verdict.verdict === "gap" ? verdict.position : (place as Position);
+        const mark = whole ? undefined : place?.state;
+        place = { epoch: verdict.position.epoch, offset, tag, ...(mark !== undefined && { state: mark }) };
+        continue;
+      }
+      const next = positionOfEventId(id) as Position;
+      if (event === "e") expect(next).toEqual({ ...place, offset: (place?.offset ?? NaN) + 1, tag: next.tag });
+      else expect(next).toEqual({ ...place, state: next.state });
+      if (event === "s") expect(next.state?.revision).toBeGreaterThan(place?.state?.revision ?? 0);
+      place = next;
+    }
+    if (reader.feed?.stage === "closed") return;
+    expect(place).toEqual(head);
     expect(reader.feed?.stage).toBe("live");
   }
 });

@@ -1,7 +1,7 @@
 // All streams of one gateway: broker subscriptions by reference count, and one flush per tick for everything that waits.
 import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
 import type { Position, StreamPosition, Verdict } from "@trunkline/core/wire";
-import type { Dialect } from "../dialect.ts";
+import { type Form, allForms } from "../form.ts";
 import type { GatewayStats } from "../metrics.ts";
 import { reaches } from "../verdict.ts";
 import { CommandChains } from "./command-chains.ts";
@@ -256,8 +256,10 @@ export class Hub implements BrokerListener, LiveLine {
     channel.sent = channel.head;
     channel.sentAt = this.#options.clock.now();
     try {
-      if (live.v1.length > 0) this.#flushTo(live.v1, "v1", items, sent, corked);
-      if (live.plain.length > 0) this.#flushToPlain(live.plain, items, sent, corked);
+      for (const form of allForms) {
+        const feeds = live[form.name];
+        if (feeds.length > 0) this.#flushTo(feeds, form, items, sent, corked);
+      }
       if (channel.behind.size > 0) this.#flushAhead(channel, items);
     } catch (error) {
       this.#options.onError(error);
@@ -266,11 +268,16 @@ export class Hub implements BrokerListener, LiveLine {
 
   #flushTo(
     live: readonly Feed[],
-    dialect: Dialect,
+    form: Form,
     items: readonly Outgoing[],
     sent: Position,
     corked: Set<FeedLink> | null,
   ): void {
+    if (!form.tellsGaps && items.some(({ lineBreak }) => lineBreak !== null)) {
+      // Backwards: who leaves is taken off the list.
+      for (let index = live.length - 1; index >= 0; index--) live[index]?.reader.resync();
+      return;
+    }
     if (corked !== null) {
       for (const { link } of live) {
         if (corked.has(link)) continue;
@@ -278,15 +285,9 @@ export class Hub implements BrokerListener, LiveLine {
         link.cork();
       }
     }
-    for (const segment of segments(items, dialect, sent, this.#limits)) {
+    for (const segment of segments(items, form, sent, this.#limits)) {
       writeToAll(live, segment, this.#options.unreadBytes, this.#options.stats, this.#fallBehind);
     }
-  }
-
-  #flushToPlain(live: readonly Feed[], items: readonly Outgoing[], sent: Position, corked: Set<FeedLink> | null): void {
-    if (!items.some(({ lineBreak }) => lineBreak !== null)) return this.#flushTo(live, "plain", items, sent, corked);
-    // Backwards: who leaves is taken off the list.
-    for (let index = live.length - 1; index >= 0; index--) live[index]?.reader.resync();
   }
 
   /** Feeds that have read ahead of the live line on one of its lines get what is beyond them, until it has come up to them. */
@@ -302,7 +303,7 @@ export class Hub implements BrokerListener, LiveLine {
         continue;
       }
       const beyond = items.filter((item) => item.line !== null && !item.isBehind(cursor));
-      for (const segment of segments(beyond, feed.reader.dialect, cursor, this.#limits))
+      for (const segment of segments(beyond, feed.reader.form, cursor, this.#limits))
         sendSegment(feed, segment, this.#options.stats);
       if (reaches(channel.sent, feed.cursor as Position)) channel.goLive(feed);
     }

@@ -45,7 +45,7 @@ export async function replay(feed: Feed, line: LiveLine, options: ReplayOptions)
     const { verdict } = reading;
     // The first reading's verdict was told already.
     if (promised === null && verdict.verdict !== "recovered") {
-      if (reader.dialect === "plain") return reader.resync();
+      if (!reader.form.tellsGaps) return reader.resync();
       // Events of this life of the stream that will not come; what an older life still held, nobody can count.
       if (verdict.verdict === "gap" && verdict.reason === "skipped")
         options.tally.dropped += verdict.to - verdict.from + 1;
@@ -99,7 +99,7 @@ function honest(reading: Reading, cursor: Position): Reading {
 function sendWithinBudget(feed: Feed, items: readonly Outgoing[], options: ReplayOptions): void {
   const { link, reader } = feed;
   const limits: SegmentLimits = { frameBytes: options.frameBytes, segmentBytes: replaySegmentBytes };
-  for (const segment of segments(items, reader.dialect, feed.cursor as Position, limits)) {
+  for (const segment of segments(items, reader.form, feed.cursor as Position, limits)) {
     if (link.unread !== 0 && link.unread + segment.buffer.length > options.unreadBytes) return;
     sendSegment(feed, segment, options.tally);
   }
