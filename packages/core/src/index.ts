@@ -12,6 +12,17 @@ export type {
   Lifecycle,
   Resumed,
 } from "./drive/client.ts";
+export {
+  type Loaded,
+  type LoadRequest,
+  type PlatformSignal,
+  sync,
+  type Synced,
+  type SyncOptions,
+} from "./drive/sync.ts";
+export type { Changes, DeletedItem, Item, ItemChange, ItemVersion } from "./client/item-table.ts";
+export type { SyncStatus } from "./client/sync.ts";
+export type { Position } from "./wire/frame.ts";
 export type { WaitOptions } from "./drive/deferred.ts";
 export { type ClientOptions, clientDefaults, type GetToken } from "./drive/options.ts";
 export type { Dialect } from "./wire/dialect.ts";

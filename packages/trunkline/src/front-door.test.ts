@@ -35,6 +35,7 @@ describe.each([
       "exponential",
       "geometric",
       "schedule",
+      "sync",
       "version",
     ]);
   });

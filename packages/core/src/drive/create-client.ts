@@ -7,6 +7,7 @@ import { maxChannelBytes, reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
+import { type LineEvents, setLine } from "./line.ts";
 import { type ClientOptions, resolveOptions } from "./options.ts";
 
 /**
@@ -18,6 +19,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   const options = resolveOptions(given);
   const { clock, logger, metrics, dialect } = options;
   const { on, off, once, emit } = createEmitter<Record<string, [unknown?, unknown?]>>(failed);
+  const line = createEmitter<{ [Name in keyof LineEvents]: LineEvents[Name] }>(failed);
   /** What no verdict (by channel) and no pong (by id) has answered. */
   const asked = new Map<string | number, Deferred<unknown>>();
   let lastPing = 0;
@@ -52,6 +54,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
         if (verdict.verdict === "gap") emit("gap", verdict);
         if (verdict.verdict === "recovered") emit("resumed", verdict);
       }
+      line.emit("verdict", verdict);
       settle();
     },
     moved: (next, previous) => {
@@ -225,6 +228,14 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     [Symbol.asyncDispose]: () => close(),
   };
 
+  setLine(client, {
+    clock,
+    on: line.on,
+    report,
+    get spreadMs() {
+      return driver.state.spreadMs;
+    },
+  });
   for (const channel of options.channels) driver.table.subscribe(channel);
   if (options.autoConnect) driver.feed({ type: "connect" });
   // The cast: names and arguments are tied together by the interface, not inside.
