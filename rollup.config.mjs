@@ -43,9 +43,9 @@ function bundlePackage(directory) {
   };
 }
 
-/** The script-tag bundle: everything inside, one global `trunkline`. */
+/** The script-tag bundle: the client and all it needs, one global `trunkline`. */
 const scriptTag = {
-  input: `${root}packages/trunkline/build/browser.js`,
+  input: `${root}packages/trunkline/build/script-tag.js`,
   plugins: [nodeResolve({ browser: true })],
   output: {
     file: `${root}packages/trunkline/dist/trunkline.min.js`,

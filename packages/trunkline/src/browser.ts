@@ -9,3 +9,4 @@ export function createClient<C extends Contract = Contract>(options: Options<C>)
 }
 export type { Options };
 export * from "./api.ts";
+export * from "./modules.ts";

@@ -3,7 +3,7 @@
 import type { Verdict } from "../wire/frame.ts";
 import type { Backoff } from "./backoff.ts";
 
-export type SyncPhase =
+type SyncPhase =
   /** No position is fixed: the channel has no verdict yet. */
   | "positioning"
   /** Something was missed; the timer says when the load begins. Nothing is held: that load covers it. */
