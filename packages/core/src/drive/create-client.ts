@@ -1,4 +1,4 @@
-import { type Status, statusOf } from "../client/state.ts";
+import { isConnected, type State, type Status, statusOf } from "../client/state.ts";
 import { createEmitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
@@ -23,6 +23,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   /** What no verdict (by channel) and no pong (by id) has answered. */
   const asked = new Map<string | number, Deferred<unknown>>();
   let lastPing = 0;
+  let lastRef = 0;
   let readiness = deferred<void>();
   let decided = false;
   let gone: Deferred<void> | null = null;
@@ -60,6 +61,11 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     moved: (next, previous) => {
       const status = statusOf(next);
       const before = statusOf(previous);
+      const [link, left] = [linkOf(next), linkOf(previous)];
+      if (link !== left) {
+        if (left) line.emit("gone", left);
+        if (link) line.emit("up", link);
+      }
       if (next.phase !== "closing") {
         gone?.resolve();
         gone = null;
@@ -70,6 +76,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       settle();
       if (status !== before) changed(status, before);
     },
+    published: (frame) => line.emit("published", frame),
     pong: (id) => asked.get(id ?? 0)?.resolve(null),
     error: report,
     lost: (error) => {
@@ -230,8 +237,18 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
 
   setLine(client, {
     clock,
+    enveloped: dialect.enveloped,
     on: line.on,
     report,
+    ref: () => ++lastRef,
+    send: (frame) => {
+      const up = linkOf(driver.state) > 0;
+      if (up) driver.send(frame);
+      return up;
+    },
+    get link() {
+      return linkOf(driver.state);
+    },
     get spreadMs() {
       return driver.state.spreadMs;
     },
@@ -242,6 +259,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   return client as unknown as Client<C>;
 }
 
+const linkOf = ({ phase, link }: State): number => (isConnected(phase) ? link : 0);
 const closed = (): UsageError => new UsageError("usage.closed", "the client is closed: connect() opens it again");
 const unconnected = (): LinkError => new LinkError("link.lost", "not connected");
 const unsupported = (): UsageError => new UsageError("usage.unsupported", "not in this dialect");

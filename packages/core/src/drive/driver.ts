@@ -7,7 +7,7 @@ import { GatewayError, LinkError, PeerError, type TrunklineError } from "../erro
 import type { TimerHandle } from "../ports/clock.ts";
 import type { Link } from "../ports/transport.ts";
 import { checkFrame, gatewayShapes, type ShapeFields, shapeProblem } from "../wire/check-frame.ts";
-import type { ClientFrame, EventFrame, GatewayFrame, Verdict } from "../wire/frame.ts";
+import type { ClientFrame, EventFrame, GatewayFrame, PublishedFrame, Verdict } from "../wire/frame.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** What the driver tells its owner. Nothing here may throw. */
@@ -19,6 +19,7 @@ export interface Outlet {
   /** The machine moved. */
   moved(next: State, previous: State): void;
   pong(id: number | undefined): void;
+  published(frame: PublishedFrame): void;
   /** What one message was taken for (W-10). */
   outcome(outcome: Outcome): void;
   /** What a person should know; `over`: nothing follows. */
@@ -231,6 +232,7 @@ export class Driver {
     for (const verdict of verdicts) this.#outlet.verdict(verdict);
     this.flush();
     if (type === "pong") this.#outlet.pong(frame.id);
+    if (type === "published") this.#outlet.published(frame);
     // The gateway's codes are ours; one of a later version is passed on as it is. What ends the link is told as its end.
     if (type === "error" && !(frame.fatal && phase === "greeting"))
       this.#outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
