@@ -43,11 +43,17 @@ export type Admitted =
       readonly eventStream?: never;
     };
 
+export interface Refused {
+  readonly kind: "refused";
+  readonly status: 400 | 401 | 403 | 503;
+  readonly error: WireError;
+}
+
 export type Admission =
   | Admitted
   /** Somebody else's path. */
   | { readonly kind: "not-ours" }
-  | { readonly kind: "refused"; readonly status: 400 | 401 | 403 | 503; readonly error: WireError };
+  | Refused;
 
 /** The path of a URL, fit for logs: a query may hold a key. */
 export function pathOf(url: string): string {
@@ -57,14 +63,8 @@ export function pathOf(url: string): string {
 
 export function decideAdmission(request: UpgradeRequest, situation: Situation): Admission {
   if (pathOf(request.url) !== socketPath) return { kind: "not-ours" };
-  if (situation.draining) return refuse(503, "gateway.unavailable", "the gateway is shutting down; come back shortly");
-  if (situation.greeting >= situation.maxGreeting) {
-    return refuse(
-      503,
-      "gateway.limit",
-      `expected at most ${situation.maxGreeting} links without a hello, got one more; come back shortly`,
-    );
-  }
+  const full = noRoom(situation);
+  if (full !== null) return full;
   const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
   const dialect: Dialect = offered.includes(subprotocol) ? "v1" : "plain";
   if (dialect === "plain" && request.protocols !== undefined) {
@@ -74,16 +74,10 @@ export function decideAdmission(request: UpgradeRequest, situation: Situation): 
     dialect === "plain" ? { kind: "turned-away", dialect, error } : { kind: "refused", status, error };
   const { origin } = request;
   if (origin !== undefined && !originAllowed(origin, request.host, situation.origins)) {
-    const message = `expected a page of this host or of a listed origin, got ${JSON.stringify(origin.slice(0, 256))}; list it in \`origins\``;
-    return turnAway(403, { code: "gateway.forbidden", message });
+    return turnAway(403, foreignPage(origin));
   }
   const bearer = bearerOf(request.authorization);
-  if (bearer === null) {
-    return turnAway(401, {
-      code: "gateway.unauthorized",
-      message: "expected Authorization: Bearer KEY, got another form",
-    });
-  }
+  if (bearer === null) return turnAway(401, noBearer);
   const credential = bearer ?? (dialect === "plain" ? queryKey(request.url) : undefined);
   // A hello will bring one, or say that there is none.
   if (dialect === "v1" && credential === undefined) return { kind: "admitted", dialect, principal: null };
@@ -92,11 +86,33 @@ export function decideAdmission(request: UpgradeRequest, situation: Situation): 
   return turnAway(authenticated.status, authenticated.error);
 }
 
-function refuse(status: 400 | 503, code: string, message: string): Admission {
+export function refuse(status: Refused["status"], code: string, message: string): Refused {
   return { kind: "refused", status, error: { code, message } };
 }
 
-function originAllowed(origin: string, host: string | undefined, origins: readonly string[]): boolean {
+/** Why nobody comes in just now, or null. */
+export function noRoom({ draining, greeting, maxGreeting }: Situation): Refused | null {
+  if (draining) return refuse(503, "gateway.unavailable", "the gateway is shutting down; come back shortly");
+  if (greeting < maxGreeting) return null;
+  return refuse(
+    503,
+    "gateway.limit",
+    `expected at most ${maxGreeting} links without a hello, got one more; come back shortly`,
+  );
+}
+
+export function foreignPage(origin: string): WireError {
+  const message = `expected a page of this host or of a listed origin, got ${JSON.stringify(origin.slice(0, 256))}; list it in \`origins\``;
+  return { code: "gateway.forbidden", message };
+}
+
+export const noBearer: WireError = {
+  code: "gateway.unauthorized",
+  message: "expected Authorization: Bearer KEY, got another form",
+};
+
+/** Whether pages of `origin` may use this gateway, which they reach as `host`. */
+export function originAllowed(origin: string, host: string | undefined, origins: readonly string[]): boolean {
   if (origins.includes("*") || origins.includes(origin)) return true;
   // Hosts only: behind a proxy that ends TLS the gateway can't know its own scheme.
   const [, originHost] = origin.split("://");
@@ -104,7 +120,7 @@ function originAllowed(origin: string, host: string | undefined, origins: readon
 }
 
 /** The key of a Bearer header, undefined without the header, null when it is something else. */
-function bearerOf(authorization: string | undefined): string | undefined | null {
+export function bearerOf(authorization: string | undefined): string | undefined | null {
   if (authorization === undefined) return undefined;
   return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null;
 }

@@ -3,11 +3,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { GatewayError, UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
-import { CloseCode, type PublishReceipt, type PublishRequest, publishPath } from "@trunkline/core/wire";
-import { pathOf } from "./admission.ts";
+import { CloseCode, type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
+import { type Admitted, type Situation, pathOf } from "./admission.ts";
 import { keyring } from "./auth/api-key.ts";
 import { accountProblem, defaultAccount } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
+import { createEventStreamDoor } from "./doors/event-stream.ts";
 import { createHealth } from "./doors/health.ts";
 import { type Attachment, attachTo } from "./doors/attach.ts";
 import { type Address, type ListenOptions, type OwnServer, openServer } from "./doors/own-server.ts";
@@ -17,17 +18,19 @@ import { WsLink } from "./doors/ws-link.ts";
 import { planDrain, spreadMsOf } from "./drain.ts";
 import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 import { Hub } from "./hub/hub.ts";
+import { LinkRelay } from "./link-relay.ts";
 import { memoryBroker } from "./memory-broker.ts";
 import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions } from "./options.ts";
 import { type Publishing, createPublishing } from "./publishing.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
+import type { SessionLink } from "./session-link.ts";
 
 export interface Gateway {
   /**
    * Serves WebSockets and the HTTP paths of the gateway on a server that has an app already: `/api/ws/v1/events`,
-   * `/api/v1/publish`, `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
+   * `/api/v1/events`, `/api/v1/publish`, `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
    * app's own `request` listeners were added: they are wrapped, so that they do not also see the gateway's requests.
    * @returns its undo; `close` undoes it too
    * @throws {UsageError} `usage.closed`
@@ -82,6 +85,8 @@ class NodeGateway implements Gateway {
   readonly #drainMs: number;
   readonly #roster: Roster;
   readonly #upgrade: UpgradeDoor;
+  readonly #eventStream: ReturnType<typeof createEventStreamDoor>;
+  readonly #relay: LinkRelay;
   readonly #publishing: Publishing;
   readonly #publishApi: ReturnType<typeof createPublishApi>;
   readonly #health: ReturnType<typeof createHealth>;
@@ -135,23 +140,37 @@ class NodeGateway implements Gateway {
       logger,
     });
     this.#health = createHealth({ readiness: () => this.#readiness(), metrics: metricsPage(stats) });
+    const { incomingBytes } = limits;
+    const situation = (): Situation => ({
+      keyring: keys,
+      origins: resolved.origins,
+      draining: stats.draining,
+      greeting: this.#greeting,
+      maxGreeting: limits.greetings,
+    });
+    const accept = (
+      admitted: Admitted,
+      origin: string | undefined,
+      linkTo: (session: SessionDriver) => SessionLink,
+    ): void => {
+      const driver = new SessionDriver(this.#host, admitted, origin);
+      roster.add(driver);
+      driver.start(linkTo(driver), admitted);
+    };
     this.#upgrade = createUpgradeDoor({
-      incomingBytes: limits.incomingBytes,
+      incomingBytes,
       stats,
       logger,
-      situation: () => ({
-        keyring: keys,
-        origins: resolved.origins,
-        draining: stats.draining,
-        greeting: this.#greeting,
-        maxGreeting: limits.greetings,
-      }),
-      accept: (admitted, ws, socket, origin) => {
-        const driver = new SessionDriver(this.#host, admitted, origin);
-        roster.add(driver);
-        driver.start(new WsLink(ws, socket, driver), admitted);
-      },
+      situation,
+      accept: (admitted, ws, socket, origin) => accept(admitted, origin, (session) => new WsLink(ws, socket, session)),
     });
+    // A broker of the gateway's own has no other gateways.
+    this.#relay = new LinkRelay({
+      broker: options.broker ?? null,
+      clock,
+      onError: (error) => this.#events.report(error),
+    });
+    this.#eventStream = createEventStreamDoor({ incomingBytes, stats, logger, situation, accept, relay: this.#relay });
     this.#host = {
       config: {
         greetTimeoutMs: resolved.greetTimeoutMs,
@@ -209,8 +228,9 @@ class NodeGateway implements Gateway {
 
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     const path = pathOf(request.url ?? "/");
-    if (path !== publishPath) return this.#health(path, request, response);
-    this.#publishApi(request, response);
+    if (path === publishPath) this.#publishApi(request, response);
+    else if (path === streamPath) this.#eventStream(request, response);
+    else return this.#health(path, request, response);
     return true;
   }
 
@@ -254,6 +274,7 @@ class NodeGateway implements Gateway {
     await this.#server?.close();
     this.#closed = true;
     this.#roster.stop();
+    await this.#relay.close();
     await this.#hub.close();
     await this.#closeBroker();
   }

@@ -18,6 +18,16 @@ export function oneLine(json: string): string {
   return /[\r\n]/.test(json) ? json.replace(/[\r\n]+/g, " ") : json;
 }
 
+/** What a whole link begins with (PROTOCOL §11.3). */
+export function openBlock(link: string): string {
+  return eventBlock("open", JSON.stringify({ link }));
+}
+
+/** What it ends with. */
+export function closeBlock(code: number, reason: string): string {
+  return eventBlock("close", JSON.stringify({ code, reason }));
+}
+
 /** @param data JSON text of one line */
 export function eventBlock(name: string, data: string): string {
   // Names have no control characters, unless a foreign publisher wrote them past the gateway's checks.

@@ -1,7 +1,7 @@
 // The way in, between `hello` and `connected`: who is it, what does gateway code say, which streams, with which verdicts.
 // PROTOCOL §2, §5.3, §5.4. Pure, as all of the session.
 import { CloseCode, type StreamRequest, type Verdict, type WireError, version } from "@trunkline/core/wire";
-import { type Principal, accountChannel } from "./auth/principal.ts";
+import { type Principal, ownChannel } from "./auth/principal.ts";
 import {
   type Alive,
   type Entering,
@@ -47,8 +47,7 @@ export function enter(
 
 export function onAuthenticated(state: SessionState, principal: Principal): SessionStep {
   if (state.phase !== "entering" || state.step !== "authenticating") return [state, []];
-  const own = principal.kind === "public" ? principal.channel : accountChannel(principal.account);
-  const [streams] = putOn(state.streams, own);
+  const [streams] = putOn(state.streams, ownChannel(principal));
   return [{ ...state, step: "announcing", streams }, [{ kind: "announce" }]];
 }
 

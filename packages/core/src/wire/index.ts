@@ -37,4 +37,4 @@ export {
   truncateBytes,
 } from "./limits.ts";
 export { type PublishReceipt, type PublishRequest, publishProblem } from "./publish-request.ts";
-export { publishPath, socketPath, subprotocol, version } from "./version.ts";
+export { protocolHeader, publishPath, socketPath, streamPath, subprotocol, version } from "./version.ts";

@@ -32,6 +32,11 @@ export function accountChannel(account: string): string {
   return `account.${account}`;
 }
 
+/** The channel a connection is on by itself. */
+export function ownChannel(principal: Principal): string {
+  return principal.kind === "public" ? principal.channel : accountChannel(principal.account);
+}
+
 /** Channel names are per account on the broker: `<account>/<channel>`. */
 export function streamName(account: string, channel: string): StreamName {
   return `${account}/${channel}` as StreamName;

@@ -7,6 +7,7 @@ import { type Principal, mayPublish } from "../auth/principal.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import type { PublishOutcome, PublishScope, Publishing } from "../publishing.ts";
 import { sendError, sendJson } from "./json-response.ts";
+import { discard, readBody, textOf } from "./request-body.ts";
 
 export interface PublishApiOptions {
   readonly keyring: Keyring;
@@ -146,49 +147,11 @@ function scopeOf(principal: Principal): PublishScope | null {
   return { account: principal.account, dedupePrefix: principal.keyId };
 }
 
-/** Calls back with the whole body, or with null once it is too long; never when the client goes away before its end. */
-function readBody(request: IncomingMessage, maxBytes: number, done: (body: Buffer | null) => void): void {
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) return done(null);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const onData = (chunk: Buffer): void => {
-    bytes += chunk.length;
-    if (bytes <= maxBytes) {
-      chunks.push(chunk);
-      return;
-    }
-    request.off("data", onData).off("end", onEnd);
-    done(null);
-  };
-  const onEnd = (): void => done(Buffer.concat(chunks));
-  // An abort is an error event too; there is nobody left to answer.
-  request.on("data", onData).on("end", onEnd).on("error", ignore);
-}
-
-/**
- * Reads on after a refusal and drops what comes, because a client that is still sending would lose the answer to a reset
- * connection; but not for ever.
- */
-function discard(request: IncomingMessage, maxBodyBytes: number): void {
-  let left = 8 * maxBodyBytes;
-  request.on("error", ignore);
-  request.on("data", (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-}
-
-function ignore(): void {}
-
 type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string };
 
 function parse(bytes: Buffer): Parsed {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return { ok: false, problem: "body: expected UTF-8 text, got other bytes" };
-  }
+  const text = textOf(bytes);
+  if (text === null) return { ok: false, problem: "body: expected UTF-8 text, got other bytes" };
   if (text.trim() === "")
     return { ok: false, problem: 'body: expected JSON such as {"event":"post.created","data":{}}, got nothing' };
   try {

@@ -1,0 +1,140 @@
+// `/api/v1/events`, PROTOCOL §11: GET is an event stream, POST a frame from the client of one.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "@trunkline/core/ports";
+import { protocolHeader } from "@trunkline/core/wire";
+import { type Admitted, type Situation, originAllowed, pathOf } from "../admission.ts";
+import type { LinkRelay } from "../link-relay.ts";
+import { type GatewayStats, countRefused } from "../metrics.ts";
+import type { LinkOwner, SessionLink } from "../session-link.ts";
+import { decideStream, pageOf } from "../stream-admission.ts";
+import { EventStreamLink } from "./event-stream-link.ts";
+import { sendError } from "./json-response.ts";
+import { discard, readBody, textOf } from "./request-body.ts";
+
+/** What becomes of a link once its session is there. */
+export interface StreamSession extends LinkOwner {
+  close(code: number, reason: string): void;
+}
+
+export interface EventStreamDoorOptions {
+  /** Longest frame taken, in bytes. */
+  readonly incomingBytes: number;
+  readonly stats: GatewayStats;
+  readonly logger: Logger;
+  readonly relay: LinkRelay;
+  situation(): Situation;
+  /** A link is wanted: starts its session. */
+  accept(admitted: Admitted, origin: string | undefined, linkTo: (session: StreamSession) => SessionLink): void;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+const allow = "GET, POST, OPTIONS";
+const preflight: Headers = {
+  "Access-Control-Allow-Methods": "GET, POST",
+  "Access-Control-Allow-Headers": `Authorization, Content-Type, Last-Event-ID, ${protocolHeader}`,
+  "Access-Control-Max-Age": "600",
+};
+
+/** Handles every request to the path; the caller has matched it. */
+export function createEventStreamDoor(
+  options: EventStreamDoorOptions,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const { stats, logger, relay, incomingBytes } = options;
+
+  const refuse = (response: ServerResponse, status: number, code: string, message: string, headers: Headers): void => {
+    countRefused(stats, code);
+    sendError(response, status, code, message, {
+      ...headers,
+      ...(status === 401 && { "WWW-Authenticate": "Bearer" }),
+      ...(status === 503 && { "Retry-After": "1", Connection: "close" }),
+    });
+  };
+  const failed = (response: ServerResponse, headers: Headers) => (error: unknown) => {
+    logger.error("an event stream could not be served", { error });
+    refuse(response, 503, "gateway.unavailable", "the broker can't be used just now; come back shortly", headers);
+  };
+
+  const open = async (request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<void> => {
+    const { url = "/", headers: asked } = request;
+    const { host, authorization } = asked;
+    const origin = pageOf(asked.origin, header(asked["sec-fetch-site"]), host);
+    const protocol = header(asked[protocolHeader.toLowerCase()]);
+    const lastEventId = header(asked["last-event-id"]);
+    const wanted = { query: queryOf(url), host, origin, authorization, protocol, lastEventId };
+    const admission = decideStream(wanted, options.situation());
+    if (admission.kind === "refused") {
+      const { status, error } = admission;
+      logger.info("event stream refused", { path: pathOf(url), status, code: error.code });
+      return refuse(response, status, error.code, error.message, headers);
+    }
+    const whole = admission.dialect === "v1";
+    if (whole) await relay.ready();
+    // Waiting may have outlasted the client, or the gateway's day.
+    if (response.destroyed) return;
+    if (options.situation().draining)
+      return refuse(response, 503, "gateway.unavailable", "the gateway is shutting down; come back shortly", headers);
+    options.accept(admission, origin, (owner) => {
+      const link = whole ? relay.nextId() : null;
+      if (link !== null) relay.add(link, owner);
+      const onGone = (): void => (link === null ? undefined : relay.remove(link));
+      return new EventStreamLink({ response, owner, headers, link, onGone });
+    });
+  };
+
+  const take = async (posted: Posting, response: ServerResponse, headers: Headers): Promise<void> => {
+    if (await relay.take(posted)) response.writeHead(204, { "Cache-Control": "no-store", ...headers }).end();
+    else refuse(response, 404, "gateway.bad-request", "link: expected one that is open, got one that is not", headers);
+  };
+
+  return (request, response) => {
+    const { method, headers: asked, url = "/" } = request;
+    const { origin, host } = asked;
+    const allowed = origin !== undefined && originAllowed(origin, host, options.situation().origins);
+    const headers: Headers = { Vary: "Origin", ...(allowed && { "Access-Control-Allow-Origin": origin }) };
+    if (method === "GET") {
+      request.resume();
+      open(request, response, headers).catch(failed(response, headers));
+      return;
+    }
+    if (method === "POST") {
+      const query = queryOf(url);
+      const link = query.get("link") ?? "";
+      const number = Number(query.get("n"));
+      if (!Number.isSafeInteger(number) || number < 1) {
+        refuse(response, 400, "gateway.bad-request", "n: expected the number of the frame, from 1", headers);
+        return discard(request, incomingBytes);
+      }
+      return readBody(request, incomingBytes, (body) => {
+        if (body === null) {
+          refuse(response, 413, "gateway.too-large", `expected a frame of at most ${incomingBytes} bytes`, headers);
+          return discard(request, incomingBytes);
+        }
+        const text = textOf(body);
+        if (text === null)
+          return refuse(response, 400, "gateway.bad-request", "body: expected UTF-8 text, got other bytes", headers);
+        take({ link, number, text }, response, headers).catch(failed(response, headers));
+      });
+    }
+    request.resume();
+    if (method === "OPTIONS" && asked["access-control-request-method"] !== undefined) {
+      if (allowed) response.writeHead(204, { ...headers, ...preflight }).end();
+      else refuse(response, 403, "gateway.forbidden", "origin: expected a listed one, got another", headers);
+      return;
+    }
+    const message = `expected GET for an event stream or POST for a frame of its client, got ${method}`;
+    refuse(response, 405, "gateway.unsupported", message, { ...headers, Allow: allow });
+  };
+}
+
+type Posting = Parameters<LinkRelay["take"]>[0];
+
+function queryOf(url: string): URLSearchParams {
+  const query = url.indexOf("?");
+  return new URLSearchParams(query === -1 ? "" : url.slice(query + 1));
+}
+
+/** Node joins repeated headers; these are single. */
+function header(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.[0];
+}
