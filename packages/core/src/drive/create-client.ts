@@ -1,4 +1,4 @@
-import { isConnected, type State, type Status, statusOf } from "../client/state.ts";
+import { type Status, statusOf } from "../client/state.ts";
 import { createEmitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
@@ -7,7 +7,7 @@ import { maxChannelBytes, reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
-import { type LineEvents, setLine } from "./line.ts";
+import { type LineEvents, setInside } from "./line.ts";
 import { type ClientOptions, resolveOptions } from "./options.ts";
 
 /**
@@ -19,11 +19,10 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   const options = resolveOptions(given);
   const { clock, logger, metrics, dialect } = options;
   const { on, off, once, emit } = createEmitter<Record<string, [unknown?, unknown?]>>(failed);
-  const line = createEmitter<{ [Name in keyof LineEvents]: LineEvents[Name] }>(failed);
+  const inside = createEmitter<{ [Name in keyof LineEvents]: LineEvents[Name] }>(failed);
   /** What no verdict (by channel) and no pong (by id) has answered. */
   const asked = new Map<string | number, Deferred<unknown>>();
   let lastPing = 0;
-  let lastRef = 0;
   let readiness = deferred<void>();
   let decided = false;
   let gone: Deferred<void> | null = null;
@@ -55,17 +54,13 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
         if (verdict.verdict === "gap") emit("gap", verdict);
         if (verdict.verdict === "recovered") emit("resumed", verdict);
       }
-      line.emit("verdict", verdict);
+      inside.emit("verdict", verdict);
       settle();
     },
     moved: (next, previous) => {
       const status = statusOf(next);
       const before = statusOf(previous);
-      const [link, left] = [linkOf(next), linkOf(previous)];
-      if (link !== left) {
-        if (left) line.emit("gone", left);
-        if (link) line.emit("up", link);
-      }
+      inside.emit("moved", next, previous);
       if (next.phase !== "closing") {
         gone?.resolve();
         gone = null;
@@ -76,7 +71,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       settle();
       if (status !== before) changed(status, before);
     },
-    published: (frame) => line.emit("published", frame),
+    published: (frame) => inside.emit("published", frame),
     pong: (id) => asked.get(id ?? 0)?.resolve(null),
     error: report,
     lost: (error) => {
@@ -235,31 +230,13 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     [Symbol.asyncDispose]: () => close(),
   };
 
-  setLine(client, {
-    clock,
-    enveloped: dialect.enveloped,
-    on: line.on,
-    report,
-    ref: () => ++lastRef,
-    send: (frame) => {
-      const up = linkOf(driver.state) > 0;
-      if (up) driver.send(frame);
-      return up;
-    },
-    get link() {
-      return linkOf(driver.state);
-    },
-    get spreadMs() {
-      return driver.state.spreadMs;
-    },
-  });
+  setInside(client, { driver, options, report, on: inside.on });
   for (const channel of options.channels) driver.table.subscribe(channel);
   if (options.autoConnect) driver.feed({ type: "connect" });
   // The cast: names and arguments are tied together by the interface, not inside.
   return client as unknown as Client<C>;
 }
 
-const linkOf = ({ phase, link }: State): number => (isConnected(phase) ? link : 0);
 const closed = (): UsageError => new UsageError("usage.closed", "the client is closed: connect() opens it again");
 const unconnected = (): LinkError => new LinkError("link.lost", "not connected");
 const unsupported = (): UsageError => new UsageError("usage.unsupported", "not in this dialect");

@@ -1,22 +1,32 @@
-// What modules that stand on a client need of it beside its public face. No part of the public API.
+// What modules that stand on a client need of it beside its public face. No part of the public API. What is made here is made
+// for those who ask: a page without modules does not carry it.
+import { isConnected, type State } from "../client/state.ts";
 import type { Listener } from "../emitter.ts";
 import type { TrunklineError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ClientFrame, PublishedFrame, Verdict } from "../wire/frame.ts";
+import type { Driver } from "./driver.ts";
+import type { ResolvedOptions } from "./options.ts";
 
-/** What a line tells beside the public events. */
+/** What a client tells its modules beside the public events. */
 export interface LineEvents {
   /** One that was applied, before the events that follow it. */
   verdict: [verdict: Verdict];
   /** An answer to a `publish`, also when it comes over a link that is being left. */
   published: [frame: PublishedFrame];
-  /** From here on `send` uses this link. */
-  up: [link: number];
-  /** What this link has not answered it will not answer. */
-  gone: [link: number];
+  moved: [next: State, previous: State];
 }
 
-export interface Line {
+/** What a client is made of. */
+interface Inside {
+  readonly driver: Driver;
+  readonly options: ResolvedOptions;
+  readonly on: <Name extends keyof LineEvents>(name: Name, listener: Listener<LineEvents[Name]>) => () => void;
+  /** Tells the client's `error` listeners and its logger. */
+  readonly report: (error: TrunklineError) => void;
+}
+
+export interface Line extends Pick<Inside, "on" | "report"> {
   readonly clock: Clock;
   /** The window within which clients come back that lost something at the same time, as the gateway last said; in ms. */
   readonly spreadMs: number;
@@ -26,22 +36,58 @@ export interface Line {
   readonly link: number;
   /** False when not connected: nothing was sent. */
   send(frame: ClientFrame): boolean;
-  /** A number for a `publish`, used by no other module. */
+  /** A number for a `publish`, used for no other. */
   ref(): number;
-  /** Calls `listener` at every such event; returns its undo. */
-  on<Name extends keyof LineEvents>(name: Name, listener: Listener<LineEvents[Name]>): () => void;
-  /** Tells the client's `error` listeners and its logger. */
-  report(error: TrunklineError): void;
+  /**
+   * `up`: from here on `send` uses `link`. `gone`: what `link` has not answered it will not answer. Returns its undo.
+   */
+  watch(listener: (event: "up" | "gone", link: number) => void): () => void;
 }
 
+const insides = new WeakMap<object, Inside>();
 const lines = new WeakMap<object, Line>();
 
-/** @internal for `createClient` alone */
-export function setLine(client: object, line: Line): void {
-  lines.set(client, line);
+/** For `createClient` alone. */
+export function setInside(client: object, inside: Inside): void {
+  insides.set(client, inside);
 }
 
 /** The line of a client that `createClient` made. */
 export function lineOf(client: object): Line {
-  return lines.get(client) as Line;
+  const line = lines.get(client) ?? makeLine(insides.get(client) as Inside);
+  lines.set(client, line);
+  return line;
+}
+
+function makeLine({ driver, options, on, report }: Inside): Line {
+  let lastRef = 0;
+  return {
+    on,
+    report,
+    clock: options.clock,
+    enveloped: options.dialect.enveloped,
+    get link() {
+      return linkOf(driver.state);
+    },
+    get spreadMs() {
+      return driver.state.spreadMs;
+    },
+    send: (frame) => {
+      const up = linkOf(driver.state) > 0;
+      if (up) driver.send(frame);
+      return up;
+    },
+    ref: () => ++lastRef,
+    watch: (listener) =>
+      on("moved", (next, previous) => {
+        const [link, left] = [linkOf(next), linkOf(previous)];
+        if (link === left) return;
+        if (left) listener("gone", left);
+        if (link) listener("up", link);
+      }),
+  };
+}
+
+function linkOf({ phase, link }: State): number {
+  return isConnected(phase) ? link : 0;
 }
