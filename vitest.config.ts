@@ -11,7 +11,12 @@ export default defineConfig({
         ssr,
         test: {
           name: "unit",
-          include: ["packages/*/src/**/*.test.ts", "playground/**/*.test.ts", "test/architecture/**/*.test.ts"],
+          include: [
+            "packages/*/src/**/*.test.ts",
+            "playground/**/*.test.ts",
+            "test/architecture/**/*.test.ts",
+            "verify/**/*.test.ts",
+          ],
           testTimeout: 15_000,
         },
       },

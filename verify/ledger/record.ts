@@ -1,0 +1,48 @@
+// What is written down during a run, on both ends: the publisher's receipts and what each client saw.
+import type { GapReason } from "@trunkline/core/wire";
+
+/** One event of the log that a gateway answered with a receipt. */
+export interface Accepted {
+  /** The publisher's own number: 1, 2, 3, … per stream. */
+  readonly n: number;
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** One change of the state line that a gateway answered with a receipt. */
+export interface AcceptedChange extends Accepted {
+  readonly key: string;
+  readonly deleted: boolean;
+}
+
+/** What became of everything that was published to one stream, in the order of publishing. */
+export interface Receipts {
+  readonly log: readonly Accepted[];
+  readonly state: readonly AcceptedChange[];
+  /** Published without an answer: may appear once, or not at all. Numbers of both lines. */
+  readonly unknown: readonly number[];
+}
+
+/** One thing that a client saw on one stream. */
+export type Seen =
+  /** The position from which it is owed everything. */
+  | { readonly kind: "start"; readonly epoch: string; readonly offset: number; readonly revision: number }
+  | { readonly kind: "event"; readonly n: number; readonly offset: number }
+  | {
+      readonly kind: "change";
+      readonly n: number;
+      readonly revision: number;
+      readonly key: string;
+      readonly deleted: boolean;
+    }
+  | {
+      readonly kind: "gap";
+      readonly reason: GapReason;
+      readonly from: number;
+      readonly to: number;
+      readonly epoch: string;
+      /** The head at that time, after which events go on. */
+      readonly offset: number;
+    }
+  /** The next `changes` state events are the whole state. */
+  | { readonly kind: "snapshot"; readonly changes: number };

@@ -1,0 +1,76 @@
+// The table and the last line.
+import { isClean } from "./ledger/ledger.ts";
+import type { Outcome } from "./scenarios/scenario.ts";
+
+const columns = [
+  "scenario",
+  "clients",
+  "published",
+  "unknown",
+  "delivered",
+  "gaps",
+  "covered",
+  "silent losses",
+  "duplicates",
+  "order breaks",
+  "never back",
+  "replay p50 ms",
+  "replay p99 ms",
+] as const;
+
+export interface Row {
+  readonly name: string;
+  readonly outcome: Outcome;
+}
+
+export function table(rows: readonly Row[]): string {
+  const cells = rows.map(({ name, outcome: { account, ...rest } }) => [
+    name,
+    rest.clients,
+    rest.published,
+    rest.unknown,
+    account.delivered + account.changes,
+    account.gaps,
+    account.covered,
+    account.losses,
+    account.duplicates,
+    account.orderBreaks,
+    rest.neverBack,
+    percentile(rest.replaysMs, 0.5),
+    percentile(rest.replaysMs, 0.99),
+  ]);
+  const lines = [columns, ...cells].map((row) => row.map(String));
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]?.length ?? 0)));
+  const text = lines.map(
+    (line) =>
+      `| ${line.map((cell, index) => (index === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[index] ?? 0))).join(" | ")} |`,
+  );
+  const rule = `|${widths.map((width, index) => (index === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
+  return [text[0], rule, ...text.slice(1)].join("\n");
+}
+
+/** What of `outcome` is not as it must be, in words. */
+export function missesOf({ account, neverBack, misses }: Outcome): readonly string[] {
+  const faults = isClean(account)
+    ? []
+    : [
+        `${account.losses} silent losses, ${account.duplicates} duplicates, ${account.orderBreaks} order breaks, ${account.phantoms} events that nobody published`,
+        ...account.findings,
+      ];
+  const away = neverBack === 0 ? [] : [`${neverBack} clients never came back`];
+  const nothing = account.owed === 0 ? ["nobody was owed anything: the scenario did not run"] : [];
+  return [...faults, ...away, ...nothing, ...misses];
+}
+
+export function lastLine(rows: readonly Row[]): string {
+  const sum = (field: "losses" | "duplicates" | "orderBreaks"): number =>
+    rows.reduce((total, { outcome }) => total + outcome.account[field], 0);
+  return `verify:loss: ${sum("losses")} silent losses, ${sum("duplicates")} duplicates, ${sum("orderBreaks")} order breaks (target 0, 0, 0)`;
+}
+
+/** "-" without values. */
+export function percentile(values: readonly number[], share: number): number | "-" {
+  const sorted = [...values].sort((one, other) => one - other);
+  const value = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
+  return value === undefined ? "-" : Math.round(value);
+}

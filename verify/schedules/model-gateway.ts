@@ -1,0 +1,77 @@
+// A gateway without sockets: the real sessions and the real hub over a model broker.
+import { keyring } from "../../packages/gateway/src/auth/api-key.ts";
+import { Hub } from "../../packages/gateway/src/hub/hub.ts";
+import { createStats } from "../../packages/gateway/src/metrics.ts";
+import { SessionDriver, type SessionHost } from "../../packages/gateway/src/session-driver.ts";
+import { gatewayDefaults } from "@trunkline/gateway";
+import type { Clock, Logger } from "@trunkline/core/ports";
+import { account, secretKey } from "../world/contract.ts";
+import type { ModelBroker } from "./model-broker.ts";
+import type { ModelLink } from "./model-link.ts";
+
+const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+export class ModelGateway {
+  readonly broker: ModelBroker;
+  /** What went wrong inside, which is nothing. */
+  readonly errors: unknown[] = [];
+  readonly #sessions = new Set<SessionDriver>();
+  readonly #host: SessionHost;
+  readonly #clock: Clock;
+  readonly #hub: Hub;
+
+  constructor(broker: ModelBroker, clock: Clock) {
+    this.broker = broker;
+    this.#clock = clock;
+    const { limits, heartbeatMs, greetTimeoutMs } = gatewayDefaults;
+    const stats = createStats();
+    const onError = (error: unknown): void => void this.errors.push(error);
+    this.#hub = new Hub({
+      broker,
+      clock,
+      stats,
+      frameBytes: limits.frameBytes,
+      unreadBytes: limits.unreadBytes,
+      onError,
+      onAvailable: () => {},
+    });
+    this.#host = {
+      config: {
+        greetTimeoutMs,
+        heartbeatMs,
+        frameBytes: limits.frameBytes,
+        subscriptions: limits.subscriptions,
+        rate: limits.messagesPerSecond,
+        burst: limits.messageBurst,
+        canSubscribe: true,
+      },
+      hub: this.#hub,
+      keyring: keyring({ secretKeys: [{ key: secretKey, account }] }),
+      clock,
+      stats,
+      logger: silent,
+      authorize: () => true,
+      spreadMs: () => 0,
+      announce: () => null,
+      callbackFailed: (_, cause) => onError(cause),
+      onGreeting: () => {},
+      onOver: (driver) => void this.#sessions.delete(driver),
+      onGone: () => {},
+    };
+  }
+
+  accept(link: ModelLink): void {
+    const admitted = { kind: "admitted", dialect: "v1", principal: null } as const;
+    const driver = new SessionDriver(this.#host, admitted, undefined);
+    this.#sessions.add(driver);
+    link.accept(driver);
+    // Only what a session uses of a socket is there.
+    driver.start(link.gateway as unknown as Parameters<SessionDriver["start"]>[0], admitted);
+  }
+
+  /** One heartbeat: pings that are due, and the heads compared with the broker's. */
+  beat(): void {
+    for (const session of this.#sessions) session.sweep(this.#clock.now());
+    void this.#hub.checkHeads();
+  }
+}
