@@ -69,7 +69,7 @@ export function lastLine(rows: readonly Row[]): string {
 }
 
 /** "-" without values. */
-export function percentile(values: readonly number[], share: number): number | "-" {
+function percentile(values: readonly number[], share: number): number | "-" {
   const sorted = [...values].sort((one, other) => one - other);
   const value = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
   return value === undefined ? "-" : Math.round(value);

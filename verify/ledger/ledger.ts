@@ -27,7 +27,7 @@ export interface Account {
 
 const maxFindings = 5;
 
-export const noAccount: Account = {
+const noAccount: Account = {
   owed: 0,
   delivered: 0,
   changes: 0,

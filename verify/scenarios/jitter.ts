@@ -7,19 +7,18 @@ import { settle } from "../world/settle.ts";
 import { returnsMs } from "../world/returns.ts";
 import type { Outcome, Scenario } from "./scenario.ts";
 
-/** How long a link stays cut, in milliseconds, about. */
-const cutMs = 2_000;
-
 export const jitter: Scenario = {
   name: "jitter",
   about: "every client's link is cut for about 2 s, again and again at random, while events go on",
   async run(run): Promise<Outcome> {
     const clients = run.quick ? 20 : 1_000;
+    // How long a link stays cut, in milliseconds, about.
+    const cutMs = run.quick ? 200 : 2_000;
     const plans: readonly StreamPlan[] = ["orders", "prices", "news"].map((channel) => ({
       channel,
       events: run.quick ? 20 : 40,
-      changeEvery: 3,
-      everyMs: run.quick ? 100 : 500,
+      changeEvery: 0,
+      everyMs: run.quick ? 50 : 500,
     }));
     const gateway = await GatewayProcess.start();
     run.ends.push(() => gateway.kill());
@@ -27,7 +26,7 @@ export const jitter: Scenario = {
     run.ends.push(() => Promise.all(proxies.map((proxy) => proxy.close())));
     const fleet = await Fleet.start(
       proxies.map(({ url }) => url),
-      plans.map(({ channel }) => channel),
+      { channels: plans.map(({ channel }) => channel), ...(run.quick && { backoffMs: 200 }) },
     );
     run.ends.push(() => fleet.end());
     run.say(`${clients} clients are connected`);
@@ -42,7 +41,7 @@ export const jitter: Scenario = {
         await sleep(cutMs * run.random.between(0.75, 1.25));
         proxy.heal();
         heals.push({ client, at: performance.timeOrigin + performance.now() });
-        await sleep(run.random.between(2_000, 12_000));
+        await sleep(cutMs * run.random.between(2, 6));
       }
     });
     await publisher.run(plans);

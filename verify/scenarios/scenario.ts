@@ -2,7 +2,7 @@ import type { Account } from "../ledger/ledger.ts";
 import type { Random } from "../random.ts";
 
 /** What a scenario is run with. */
-export interface Run {
+interface Run {
   /** The small form: few clients, in seconds. */
   readonly quick: boolean;
   readonly random: Random;

@@ -42,7 +42,7 @@ export class Child {
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         running.delete(child);
-        for (const { reject } of this.#waiting.values()) reject(new Error(`${file} ended before it answered`));
+        for (const waiting of this.#waiting.values()) waiting.reject(new Error(`${file} ended before it answered`));
         this.#waiting.clear();
         resolve(code ?? signal ?? "unknown");
       });

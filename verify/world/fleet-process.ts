@@ -9,9 +9,15 @@ import type { FleetAudit, FleetProgress, FleetSettings } from "./fleet.ts";
 const diaries: ClientDiary[] = [];
 
 answer({
-  open: async ({ urls, channels, first }: FleetSettings): Promise<void> => {
+  open: async ({ urls, channels, first, backoffMs }: FleetSettings): Promise<void> => {
     for (const [index, url] of urls.entries()) {
-      const client = createClient({ url, apiKey: secretKey, channels, autoConnect: false });
+      const client = createClient({
+        url,
+        apiKey: secretKey,
+        channels,
+        autoConnect: false,
+        ...(backoffMs !== undefined && { backoff: () => backoffMs }),
+      });
       diaries.push(new ClientDiary(first + index, client));
     }
     // A few at a time: what is tried here is what comes after.

@@ -9,6 +9,8 @@ export interface FleetSettings {
   readonly channels: readonly string[];
   /** Number of the first client. */
   readonly first: number;
+  /** Ceiling of every wait before a client tries again, in milliseconds. @defaultValue as clients do by themselves */
+  readonly backoffMs?: number;
 }
 
 export interface FleetProgress {
@@ -31,6 +33,8 @@ export interface FleetAudit {
   readonly replays: readonly Replay[];
 }
 
+const processes = 2;
+
 /** Many real clients, spread over processes. */
 export class Fleet {
   readonly size: number;
@@ -42,17 +46,13 @@ export class Fleet {
   }
 
   /** Resolves once every client has its positions. */
-  static async start(urls: readonly string[], channels: readonly string[], processes = 2): Promise<Fleet> {
+  static async start(urls: readonly string[], options: Omit<FleetSettings, "urls" | "first">): Promise<Fleet> {
     const share = Math.ceil(urls.length / processes);
     const starts = Array.from({ length: Math.ceil(urls.length / share) }, (_, index) => index * share);
     const children = starts.map(() => new Child("fleet-process.ts"));
     await Promise.all(
       starts.map((first, index) =>
-        children[index]?.ask("open", {
-          urls: urls.slice(first, first + share),
-          channels,
-          first,
-        } satisfies FleetSettings),
+        children[index]?.ask("open", { ...options, urls: urls.slice(first, first + share), first }),
       ),
     );
     return new Fleet(children, urls.length);

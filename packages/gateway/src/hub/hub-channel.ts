@@ -59,7 +59,7 @@ export class HubChannel {
     if (this.held !== null) {
       if (this.held.length < maxHeld) this.held.push(entry);
       else {
-        this.held = [];
+        this.hold();
         this.doubtAgain = true;
       }
       return "held";
@@ -86,8 +86,13 @@ export class HubChannel {
     this.head = start;
     this.ring = new Ring(start);
     // What was held may be of the line that is over, and an entry does not say: it is read again instead.
-    this.held = [];
+    this.hold();
     this.doubtAgain = true;
+  }
+
+  /** What comes from now on waits until the head is known; what waited so far is read again instead. */
+  hold(): void {
+    this.held = [];
   }
 
   /** The next event. */

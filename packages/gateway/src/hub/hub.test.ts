@@ -398,6 +398,24 @@ describe("doubt", () => {
     expect(later.messages.at(-1)).toMatchObject({ event: "e" });
   });
 
+  it("§5.8 an entry of a life of the stream that ended while it was opened is not sent as one of the next life", async () => {
+    const on = stage();
+    const reader = new TestReader("v1");
+    const joining = on.join(reader);
+    await turn();
+    on.broker.answers.shift()?.();
+    await turn();
+    on.publish();
+    on.broker.deliver();
+    on.broker.stream = new MemoryStream<never>("epoch-2", 0);
+    on.hub.onDoubt(stream);
+    await on.broker.settle();
+    await joining;
+    on.hub.flush();
+    expect(reader.verdicts).toMatchObject([{ verdict: "fresh", position: { epoch: "epoch-2", offset: 0 } }]);
+    expect(reader.events).toEqual([]);
+  });
+
   it("while the broker does not answer nothing is sent past the hole, and it is asked again", async () => {
     const on = stage();
     const reader = await joined(on);

@@ -212,9 +212,12 @@ export class Hub implements BrokerListener, LiveLine {
         this.#options.stats.brokerSubscriptions += 1;
         channel.subscribed = true;
       });
+      // What came before the head is asked for is part of it, or of a life of the stream that is over.
+      channel.hold();
       const [head] = await this.#options.broker.heads([channel.name]);
       if (channel.closed || head === undefined) return;
       channel.begin(head);
+      if (channel.doubtAgain) channel.hold();
       if (channel.release() || channel.doubtAgain) doubt(channel, this.#repair);
       if (channel.pending.length > 0) this.#wait(channel);
     } catch (error) {

@@ -22,7 +22,7 @@ export function doubt(channel: HubChannel, options: RepairOptions): void {
   channel.doubtAgain = true;
   // A channel that is being opened holds its entries already, and reads the head anyway.
   if (channel.repair !== null || channel.held !== null) return;
-  channel.held = [];
+  channel.hold();
   start(channel, options);
 }
 
@@ -57,6 +57,8 @@ async function readMissing(channel: HubChannel, { broker, onPending }: RepairOpt
   let snapshot = false;
   for (;;) {
     const { head, label } = channel;
+    // What came before this is asked is part of the answer, or of a life of the stream that is over.
+    channel.hold();
     const [page, whole] = await readWithSnapshot(broker, channel.name, head, snapshot);
     if (channel.closed) return;
     const verdict = decideVerdict(label, head, page, whole);
