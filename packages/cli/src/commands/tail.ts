@@ -13,8 +13,8 @@ export const tail = defineCommand({
   summary: "print events as they happen",
   usage: "[--event NAME] … [--channel NAME] [--url URL] [--api-key KEY]",
   details: [
-    'One JSON line per event goes to stdout: {"event","data","stream","offset","id"?,"time"}; offset and time are null on',
-    "volatile events. Everything else goes to stderr: status, what was caught up after a loss, and gaps. It reconnects until",
+    'One JSON line per event goes to stdout: {"event","data","stream","offset","id"?,"time"}; offset is the revision of a',
+    "state event, offset and time are null on volatile events. Everything else goes to stderr: status, what was caught up after a loss, and gaps. It reconnects until",
     "it is interrupted, and ends with 1 when the gateway refuses the key.",
   ].join("\n"),
   flags: {
@@ -100,7 +100,7 @@ async function listen({ url, apiKey, wanted, channel }: Listening, io: Io, outpu
   client.on("gap", ({ channel: stream, from, to, reason }) =>
     logger.warn("gap: these events will not come", { stream, from, to, reason }),
   );
-  client.on("*", (data, { event, channel: stream, offset = null, id, time = null }) => {
+  client.on("*", (data, { event, channel: stream, revision = null, offset = revision, id, time = null }) => {
     if (!wanted(event) || (channel !== undefined && stream !== channel)) return;
     output.print(JSON.stringify({ event, data, stream, offset, id, time }));
   });
