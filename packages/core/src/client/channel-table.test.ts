@@ -174,6 +174,160 @@ describe("§4.2 positions in a ping", () => {
   });
 });
 
+describe("§5.5 the state line", () => {
+  const change = (revision: number, parts: Partial<EventFrame> = {}): EventFrame => ({
+    type: "event",
+    channel: "c",
+    event: "x",
+    data: null,
+    key: "k",
+    revision,
+    tag: `s${revision}`,
+    ...parts,
+  });
+  const withState = (offset: number, revision: number): Position => ({
+    ...at(offset),
+    state: { revision, tag: `s${revision}` },
+  });
+  const liveAt = (revision: number): ChannelTable => {
+    const table = new ChannelTable();
+    table.apply({ channel: "c", verdict: "fresh", position: revision === 0 ? at(4) : withState(4, revision) });
+    return table;
+  };
+
+  it("3. the next one, or one that `after` bridges: deliver, advance, and leave the log where it is", () => {
+    const table = liveAt(0);
+    expect([table.accept(change(1)), table.accept(change(5, { after: 1 })), table.accept(change(6))]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(cursor(table)).toEqual(withState(4, 6));
+    expect(table.accept(event(5))).toBe(true);
+    expect(cursor(table)).toEqual(withState(5, 6));
+  });
+
+  it("4. one that was seen: drop; the same revision with another tag: ask again", () => {
+    const table = liveAt(7);
+    expect([table.accept(change(7)), table.accept(change(3)), table.due]).toEqual([false, false, false]);
+    expect([table.accept(change(7, { tag: "other" })), table.due]).toEqual([false, true]);
+    expect(table.requests()).toEqual([{ channel: "c", position: withState(4, 7) }]);
+  });
+
+  it("5. a hole that nothing bridges: hold the channel, both lines of it, until the verdict", () => {
+    for (const gone of [change(9), change(9, { after: 8 })]) {
+      const table = liveAt(7);
+      expect([table.accept(gone), table.accept(event(5)), table.due]).toEqual([false, false, true]);
+      table.requests();
+      table.apply({ channel: "c", verdict: "recovered", position: withState(5, 9), count: 1, changes: 1 });
+      expect([table.accept(event(5)), table.accept(change(9, { after: 7 }))]).toEqual([true, true]);
+      expect(cursor(table)).toEqual(withState(5, 9));
+    }
+  });
+
+  it("§5.3 recovered and gap leave it where it is while changes are to come, and else move it", () => {
+    const gap = { channel: "c", verdict: "gap", from: 5, to: 9, reason: "retention" } as const;
+    const table = liveAt(7);
+    table.apply({ ...gap, position: withState(9, 8), changes: 1 });
+    expect(cursor(table)).toEqual(withState(9, 7));
+    expect(table.accept(change(8))).toBe(true);
+    table.apply({ ...gap, position: withState(12, 8) });
+    expect(cursor(table)).toEqual(withState(12, 8));
+    table.apply({ channel: "c", verdict: "recovered", position: withState(14, 8), count: 2 });
+    expect(cursor(table)).toEqual(withState(12, 8));
+  });
+
+  it("§5.3 a snapshot sets it to 0, so that the whole state is taken", () => {
+    const table = liveAt(7);
+    table.apply({ channel: "c", verdict: "snapshot", position: withState(4, 12), count: 0, changes: 2 });
+    expect(cursor(table)).toEqual(at(4));
+    expect([table.accept(change(3, { after: 0 })), table.accept(change(12, { after: 3 }))]).toEqual([true, true]);
+    table.apply({
+      channel: "c",
+      verdict: "gap",
+      reason: "epoch",
+      from: 1,
+      to: 2,
+      position: { epoch: "new", offset: 2, tag: "n2", state: { revision: 4, tag: "n4" } },
+      changes: 1,
+      snapshot: true,
+    });
+    expect(cursor(table)).toEqual({ epoch: "new", offset: 2, tag: "n2" });
+    expect(table.accept(change(4, { after: 0 }))).toBe(true);
+  });
+
+  it("§4.2 a ping that names a later change, or another one at the same revision: ask again", () => {
+    for (const state of [
+      { revision: 8, tag: "s8" },
+      { revision: 7, tag: "other" },
+    ]) {
+      const table = liveAt(7);
+      table.check([{ channel: "c", offset: 4, tag: "t4", state }]);
+      expect(table.due).toBe(true);
+    }
+    const table = liveAt(7);
+    table.check([{ channel: "c", offset: 4, tag: "t4", state: { revision: 6, tag: "other" } }]);
+    expect(table.due).toBe(false);
+  });
+
+  it("ends with the source's state whatever is lost, doubled, shuffled and conflated on the way, never going back", () => {
+    type Step = { readonly do: "write" | "lose" | "double" | "late" | "cut"; readonly key: number };
+    const step: fc.Arbitrary<Step> = fc.record({
+      do: fc.constantFrom("write", "write", "write", "lose", "double", "late", "cut"),
+      key: fc.integer({ min: 0, max: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const table = liveAt(0);
+        const source = new Map<string, EventFrame>();
+        const view = new Map<string, number>();
+        let revision = 0;
+        const take = (frame: EventFrame): void => {
+          if (!table.accept(frame)) return;
+          expect(frame.revision).toBeGreaterThan(view.get(frame.key ?? "") ?? 0);
+          view.set(frame.key ?? "", frame.revision ?? 0);
+        };
+        const answer = (): void => {
+          for (const { position } of table.due ? table.requests() : []) {
+            let after = position?.state?.revision ?? 0;
+            const missed = [...source.values()]
+              .filter((frame) => (frame.revision ?? 0) > after)
+              .sort((one, other) => (one.revision ?? 0) - (other.revision ?? 0));
+            table.apply({
+              channel: "c",
+              verdict: "recovered",
+              position: withState(4, revision),
+              count: 0,
+              ...(missed.length > 0 && { changes: missed.length }),
+            });
+            for (const frame of missed) {
+              take({ ...frame, after });
+              after = frame.revision ?? 0;
+            }
+          }
+        };
+        for (const { do: act, key } of steps) {
+          const frame = change(act === "cut" ? 0 : ++revision, { key: `k${key}` });
+          if (act === "cut") {
+            table.restart();
+          } else {
+            const before = [...source.values()];
+            source.set(`k${key}`, frame);
+            if (act !== "lose") take(frame);
+            if (act === "double") take(frame);
+            if (act === "late") for (const old of before) take(old);
+          }
+          answer();
+        }
+        table.check([{ channel: "c", offset: 4, tag: "t4", state: { revision, tag: `s${revision}` } }]);
+        answer();
+        expect(view).toEqual(new Map([...source].map(([key, frame]) => [key, frame.revision])));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
 describe("asking", () => {
   it("§7.5 names every stream with its position, its own and the gateway's alike", () => {
     const table = live(4);

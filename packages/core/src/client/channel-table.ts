@@ -1,5 +1,5 @@
 // Where the client stands in each stream, and what that makes of an event. PROTOCOL §5.
-import type { EventFrame, Position, StreamPosition, StreamRequest, Verdict } from "../wire/frame.ts";
+import type { EventFrame, Position, StateMark, StreamPosition, StreamRequest, Verdict } from "../wire/frame.ts";
 
 /**
  * `live`: events follow the cursor · `due`: to be asked for · `pending`: asked for, a verdict is awaited; in both, events
@@ -21,6 +21,18 @@ export interface StreamHealth {
   readonly position: Position | null;
 }
 
+/** A place on one line. */
+interface Mark {
+  readonly offset: number;
+  readonly tag: string;
+}
+
+/** Where `stream` is on its state line. */
+function marked(stream: Stream | undefined): Mark {
+  const { revision: offset, tag } = stream?.cursor?.state ?? { revision: 0, tag: "" };
+  return { offset, tag };
+}
+
 /** Streams asked for in one frame: with the longest of names, and all of each escaped, below the 64 KiB of a `hello`. */
 const requestsPerFrame = 50;
 
@@ -30,13 +42,14 @@ export class ChannelTable {
   due = false;
   readonly #streams = new Map<string, Stream>();
 
-  /** §5.5: whether `event` is to be delivered; moves the cursor. The hot path: allocates nothing. */
+  /** §5.5: whether `event` is to be delivered; moves the cursor. The hot path: allocates nothing for log events. */
   accept(event: EventFrame): boolean {
-    const { offset } = event;
+    const { offset, revision } = event;
     const stream = this.#streams.get(event.channel);
-    if (offset === undefined) return stream?.state !== "left";
+    if (offset === undefined && revision === undefined) return stream?.state !== "left";
     const cursor = stream?.cursor;
     if (cursor === undefined || stream?.state !== "live") return false;
+    if (offset === undefined) return this.#change(stream, revision as number, event);
     if (offset !== cursor.offset + 1) return this.#compare(stream, offset, event.tag);
     cursor.offset = offset;
     cursor.tag = event.tag as string;
@@ -45,7 +58,11 @@ export class ChannelTable {
 
   /** §4.2: a `ping` names heads that no frame has implied. */
   check(heads: readonly StreamPosition[]): void {
-    for (const { channel, offset, tag } of heads) this.#compare(this.#streams.get(channel), offset, tag);
+    for (const { channel, offset, tag, state } of heads) {
+      const stream = this.#streams.get(channel);
+      this.#compare(stream, offset, tag);
+      if (state) this.#compare(stream, state.revision, state.tag, marked(stream));
+    }
   }
 
   /** The user wants `channel`, from its cursor or from now on. One that is asked for already is not asked for twice. */
@@ -91,9 +108,16 @@ export class ChannelTable {
       if (!stream.cursor || verdict.verdict === "ended") this.#streams.delete(channel);
       return true;
     }
-    const count = verdict.verdict === "recovered" ? verdict.count : 0;
-    // The events that lead to `position` come next and move the cursor.
-    if (!count || !stream.cursor) stream.cursor = { ...position, offset: position.offset - count };
+    const {
+      count = 0,
+      changes = 0,
+      snapshot = verdict.verdict === "snapshot",
+    } = verdict as Partial<Extract<Verdict, { verdict: "snapshot" }> & Extract<Verdict, { verdict: "gap" }>>;
+    // The events that lead to `position` come next and move the cursor, on each line for itself.
+    const before = stream.cursor ?? { ...position, offset: position.offset - count };
+    const { offset, tag } = count ? before : position;
+    const state = snapshot ? undefined : changes ? stream.cursor?.state : position.state;
+    stream.cursor = { epoch: position.epoch, offset, tag, ...(state && { state }) };
     return true;
   }
 
@@ -116,12 +140,24 @@ export class ChannelTable {
     return stream;
   }
 
+  /** §5.5 on the state line, where `after` bridges what was conflated. */
+  #change(stream: Stream, revision: number, { after = revision - 1, tag = "" }: EventFrame): boolean {
+    const mark = marked(stream);
+    if (revision <= mark.offset || after > mark.offset) return this.#compare(stream, revision, tag, mark);
+    (stream.cursor as Position & { state: StateMark }).state = { revision, tag };
+    return true;
+  }
+
   /** §5.5 rules 4 and 5: ahead of the cursor something is missing; beside it, another tag is a fork. Never delivers. */
-  #compare(stream: Stream | undefined, offset: number, tag: string | undefined): false {
-    const cursor = stream?.cursor;
+  #compare(
+    stream: Stream | undefined,
+    offset: number,
+    tag: string | undefined,
+    cursor: Mark | undefined = stream?.cursor,
+  ): false {
     if (
       cursor &&
-      stream.state === "live" &&
+      stream?.state === "live" &&
       (offset > cursor.offset || (offset === cursor.offset && tag !== cursor.tag))
     ) {
       this.#ask(stream);

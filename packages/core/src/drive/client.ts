@@ -17,10 +17,16 @@ declare global {
 /** What came with an event's data: the event as it was sent. */
 export type EventMeta = EventFrame;
 
-/** Events `from`…`to` of `channel` will not come; what follows comes after `position`. */
+/**
+ * Log events `from`…`to` of `channel` will not come; what follows comes after `position`, the latest of each state key that
+ * changed (`changes`, with `snapshot` of all keys) first.
+ */
 export type Gap = Extract<Verdict, { readonly verdict: "gap" }>;
-/** The `count` events of `channel` that were missed come next. */
-export type Resumed = Extract<Verdict, { readonly verdict: "recovered" }>;
+/**
+ * The `count` log events and `changes` state events of `channel` that were missed come next; of a `snapshot` the whole state: a
+ * key that is not among them is gone.
+ */
+export type Resumed = Extract<Verdict, { readonly verdict: "recovered" | "snapshot" }>;
 /** How a subscription was granted. */
 export type Granted = Exclude<Verdict, { readonly verdict: "refused" | "ended" }>;
 

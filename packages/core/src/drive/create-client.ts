@@ -52,7 +52,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       } else if (verdict.verdict !== "ended") {
         waiter?.resolve(verdict);
         if (verdict.verdict === "gap") emit("gap", verdict);
-        if (verdict.verdict === "recovered") emit("resumed", verdict);
+        if (verdict.verdict === "recovered" || verdict.verdict === "snapshot") emit("resumed", verdict);
       }
       inside.emit("verdict", verdict);
       settle();

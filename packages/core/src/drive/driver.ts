@@ -30,7 +30,14 @@ export interface Outlet {
 
 type Outcome = "ping" | "event" | "no_event" | "unparseable";
 
-const eventShape: ShapeFields = { event: "string", channel: "string", offset: "count?", tag: "string?" };
+const eventShape: ShapeFields = {
+  event: "string",
+  channel: "string",
+  offset: "count?",
+  revision: "count?",
+  after: "count?",
+  tag: "string?",
+};
 
 /** Drives one client. A class, because a page of closures per client weighs a kilobyte more. */
 export class Driver {
@@ -202,10 +209,11 @@ export class Driver {
 
   #receive(message: GatewayFrame | null): Outcome {
     if (message?.type === "event") {
-      const { event, channel, offset, tag } = message;
+      const { event, channel, offset, revision, after = 0, tag } = message;
+      const place = offset ?? revision;
       // The hot path. Only where something is wrong the walker is asked for the field's name.
-      const positioned = Number.isSafeInteger(offset) && typeof tag === "string";
-      if (typeof event !== "string" || typeof channel !== "string" || (offset !== undefined && !positioned)) {
+      const placed = Number.isSafeInteger(place) && Number.isSafeInteger(after) && typeof tag === "string";
+      if (typeof event !== "string" || typeof channel !== "string" || (place !== undefined && !placed)) {
         return this.#bad(
           shapeProblem(message, eventShape, "event") ?? "event.tag: expected a string beside the offset",
         );
