@@ -1,6 +1,6 @@
 // A real redis-server on a free loopback port, with a folder of its own. It ends with this process.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ export interface RedisServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** Removes its data; it must be stopped. */
   wipe(): void;
+  /** SIGSTOP and SIGCONT: a process that hangs. */
+  signal(signal: NodeJS.Signals): void;
   /** One command, answered as Redis writes it, e.g. `+OK\r\n`. */
   command(...parts: readonly string[]): Promise<string>;
   /** Stops it and removes its folder. */
@@ -30,9 +32,32 @@ process.on("exit", () => {
 
 /** `startRedisServer("--appendonly", "yes", "--appendfsync", "always")`. Without options nothing is kept on disk. */
 export async function startRedisServer(...options: readonly string[]): Promise<RedisServer> {
+  return launch("redis-server", ["--save", "", ...options]);
+}
+
+/** A Sentinel that takes the primary on `port`, called `name`, for dead after half a second; two of them must agree. */
+export async function startSentinel(name: string, port: number): Promise<RedisServer> {
+  // It keeps what it learns in its configuration, so that must be a file.
+  const folder = mkdtempSync(join(tmpdir(), "trunkline-sentinel-"));
+  const file = join(folder, "sentinel.conf");
+  const lines = ["monitor NAME 127.0.0.1 PORT 2", "down-after-milliseconds NAME 500", "failover-timeout NAME 3000"];
+  writeFileSync(
+    file,
+    lines.map((line) => `sentinel ${line.replace("NAME", name).replace("PORT", String(port))}\n`).join(""),
+  );
+  const sentinel = await launch("redis-sentinel", [], file);
+  const close = async (): Promise<void> => {
+    await sentinel.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { ...sentinel, close };
+}
+
+async function launch(program: string, options: readonly string[], file?: string): Promise<RedisServer> {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), "trunkline-redis-"));
-  const fixed = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--loglevel", "warning"];
+  const config = file === undefined ? [] : [file];
+  const fixed = [...config, "--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warning"];
   let child: ChildProcess | null = null;
 
   const server: RedisServer = {
@@ -40,15 +65,15 @@ export async function startRedisServer(...options: readonly string[]): Promise<R
     port,
     dir,
     async start() {
-      const started = spawn("redis-server", [...fixed, ...options], { stdio: "ignore" });
+      const started = spawn(program, [...fixed, ...options], { stdio: "ignore" });
       child = started;
       running.add(started);
       let failure: Error | null = null;
       started.on("error", (error) => (failure = error));
       started.on("exit", () => running.delete(started));
-      await until("redis-server answers", async () => {
+      await until(`${program} answers`, async () => {
         if (failure !== null) throw failure;
-        return (await server.command("PING").catch(() => "")) === "+PONG\r\n";
+        return /^(\+PONG|-NOAUTH)/.test(await server.command("PING").catch(() => ""));
       });
     },
     async stop(signal = "SIGKILL") {
@@ -60,6 +85,7 @@ export async function startRedisServer(...options: readonly string[]): Promise<R
     wipe() {
       for (const entry of readdirSync(dir)) rmSync(join(dir, entry), { recursive: true, force: true });
     },
+    signal: (signal) => void child?.kill(signal),
     command: (...parts) => ask(port, parts),
     async close() {
       await server.stop();
@@ -71,7 +97,7 @@ export async function startRedisServer(...options: readonly string[]): Promise<R
 }
 
 /** A port that nobody listened on just now. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().on("error", reject);
     probe.listen(0, "127.0.0.1", () => {

@@ -1,1 +1,3 @@
-export {};
+export { type RedisBrokerOptions, redisBrokerDefaults } from "./options.ts";
+export { redisBroker } from "./redis-broker.ts";
+export type { RedisNode } from "./redis-url.ts";

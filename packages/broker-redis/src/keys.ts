@@ -1,0 +1,53 @@
+// Names in Redis. All that belongs to one stream shares a hash tag, so that one script may touch it in a Cluster.
+import type { StreamName } from "@trunkline/core/ports";
+
+export interface StreamKeys {
+  /** Redis Stream of the log, ids `<offset>-<tag>`. */
+  readonly log: string;
+  /** Hash: heads, birth, times. */
+  readonly meta: string;
+  /** Hash: state key → packed latest value. */
+  readonly values: string;
+  /** Sorted set: state key by revision. */
+  readonly order: string;
+  /** Sorted set: deleted state key by revision. */
+  readonly graves: string;
+  /** Pub/sub channel. */
+  readonly channel: string;
+}
+
+/** A hash tag ends at the first "}", so a name holds none: "}" and "%" are written as in a URL. */
+function hashTag(prefix: string, stream: StreamName): string {
+  return `{${prefix}:${stream.replace(/[%}]/g, (sign) => (sign === "%" ? "%25" : "%7D"))}}`;
+}
+
+export function streamKeys(prefix: string, stream: StreamName): StreamKeys {
+  const tag = hashTag(prefix, stream);
+  return {
+    log: `${tag}:log`,
+    meta: `${tag}:meta`,
+    values: `${tag}:values`,
+    order: `${tag}:order`,
+    graves: `${tag}:graves`,
+    channel: `${tag}:live`,
+  };
+}
+
+export function dedupeKeyOf(prefix: string, stream: StreamName, dedupeKey: string): string {
+  return `${hashTag(prefix, stream)}:id:${dedupeKey}`;
+}
+
+/** The Cluster slot of everything that belongs to `stream`. */
+export function slotOf(prefix: string, stream: StreamName): number {
+  return crc16(Buffer.from(hashTag(prefix, stream).slice(1, -1))) % 16_384;
+}
+
+/** CRC-16/XMODEM, as the Redis Cluster specification says. */
+function crc16(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ ((crc & 0x8000) === 0 ? 0 : 0x1021)) & 0xffff;
+  }
+  return crc;
+}

@@ -1,0 +1,266 @@
+// The Redis broker: streams that several gateways share. Every append is one script; what is heard comes by pub/sub, and what
+// may have been missed is told as doubt.
+import { randomBytes } from "node:crypto";
+import type {
+  Append,
+  Appended,
+  Broker,
+  BrokerListener,
+  BrokerSession,
+  Page,
+  ReadFrom,
+  StreamName,
+} from "@trunkline/core/ports";
+import type { Position } from "@trunkline/core/wire";
+import { AppendQueue } from "./append-queue.ts";
+import { Appender } from "./appender.ts";
+import { decodeMessage, encodeVolatile, foreignBody } from "./envelope.ts";
+import { asPortError, unavailable } from "./error-mapping.ts";
+import { Fleet, type Send } from "./fleet.ts";
+import { dedupeKeyOf, slotOf, streamKeys } from "./keys.ts";
+import { KnownHeads } from "./known-heads.ts";
+import { type RedisBrokerOptions, type RedisBrokerSettings, resolveRedisOptions } from "./options.ts";
+import { readHead, readPage } from "./page.ts";
+import { RedisSession, type SessionHome } from "./redis-session.ts";
+import { headScript } from "./scripts/head-script.ts";
+import { readScript } from "./scripts/read-script.ts";
+import type { Script } from "./scripts/script.ts";
+import { type Subscription, Subscriptions } from "./subscriptions.ts";
+
+/**
+ * A broker on Redis ≥ 6.2 (a Cluster: ≥ 7.0). It connects by itself and keeps trying; sessions hear whether it can be used.
+ * @throws {UsageError} `usage.bad-option` naming every wrong option
+ */
+export function redisBroker(options: RedisBrokerOptions): Broker {
+  return new RedisBroker(resolveRedisOptions(options));
+}
+
+class RedisBroker implements Broker, SessionHome {
+  readonly name = "redis";
+  readonly #settings: RedisBrokerSettings;
+  /** Names this broker in what it publishes, and the streams it begins. */
+  readonly #instance = randomBytes(6).toString("hex");
+  #births = 0;
+  readonly #fleet: Fleet;
+  readonly #queue: AppendQueue;
+  readonly #heads = new KnownHeads();
+  readonly #sessions = new Set<RedisSession>();
+  readonly #subscriptions: Subscriptions<RedisSession>;
+  #closing: Promise<void> | null = null;
+
+  constructor(settings: RedisBrokerSettings) {
+    this.#settings = settings;
+    this.#subscriptions = new Subscriptions({
+      fleet: () => this.#fleet,
+      sharded: settings.place.kind === "cluster",
+      onMessage: (subscription, foreign, text) => this.#hear(subscription, foreign, text),
+      onDoubt: (subscription) => this.#doubt(subscription),
+    });
+    this.#fleet = new Fleet(settings, {
+      onAvailable: (available) => {
+        for (const session of this.#sessions) this.#tell(session, (listener) => listener.onAvailable(available));
+      },
+      onSubscriber: (shard, connection) => this.#subscriptions.restore(shard, connection),
+      onTopology: () => this.#subscriptions.rehome(),
+    });
+    const appender = new Appender({
+      settings,
+      fleet: this.#fleet,
+      heads: this.#heads,
+      source: this.#instance,
+      head: (runId) => this.#scriptHead(runId),
+      epochOf: (birth, runId) => this.#epochOf(birth, runId),
+      read: (stream, from, limit, deadline) => this.#read(stream, from, limit, deadline),
+    });
+    this.#queue = new AppendQueue((stream, batch) => appender.commit(stream, batch));
+  }
+
+  open(listener: BrokerListener): BrokerSession {
+    const session = new RedisSession(this, listener);
+    this.#sessions.add(session);
+    if (!this.#fleet.available)
+      queueMicrotask(() => {
+        if (!session.closed && !this.#fleet.available) this.#tell(session, () => listener.onAvailable(false));
+      });
+    return session;
+  }
+
+  append(stream: StreamName, append: Append): Promise<Appended> {
+    const { clock, maxPending, prefix, whenAway } = this.#settings;
+    if (this.#closing !== null) return Promise.reject(this.#fleet.closedError());
+    if (whenAway === "reject" && this.#fleet.isAway(slotOf(prefix, stream)))
+      return Promise.reject(this.#fleet.awayError());
+    if (this.#queue.size >= maxPending)
+      return Promise.reject(
+        unavailable(`${maxPending} appends wait for it already (maxPending): publish more slowly, or later`),
+      );
+    const { dedupeKey } = append;
+    return new Promise((resolve, reject) => {
+      this.#queue.push(stream, {
+        append,
+        tag: Math.floor(Math.random() * 0x1_0000_0000),
+        dedupeKey: dedupeKey === undefined ? null : dedupeKeyOf(prefix, stream, dedupeKey),
+        acceptedAt: clock.now(),
+        resolve,
+        reject,
+      });
+    });
+  }
+
+  async broadcast(stream: StreamName, body: string): Promise<void> {
+    if (this.#closing !== null) throw this.#fleet.closedError();
+    const { clock, prefix } = this.#settings;
+    const { channel } = streamKeys(prefix, stream);
+    const command = this.#fleet.cluster ? "spublish" : "publish";
+    const args = [channel, encodeVolatile(this.#instance, body, clock.wallTime())];
+    await this.#run(
+      slotOf(prefix, stream),
+      (connection, asking) => (asking ? connection.callAsking(command, args) : connection.call(command, args)),
+      this.#deadline(),
+    );
+  }
+
+  read(stream: StreamName, from: ReadFrom, limit: number): Promise<Page> {
+    return this.#read(stream, from, limit, this.#deadline());
+  }
+
+  heads(streams: readonly StreamName[]): Promise<readonly Position[]> {
+    const deadline = this.#deadline();
+    return Promise.all(
+      streams.map(async (stream) => {
+        const { value, runId } = await this.#script(stream, headScript, () => [], deadline);
+        return this.#note(
+          stream,
+          readHead(value, (birth) => this.#epochOf(birth, runId)),
+        );
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async subscribe(stream: StreamName, session: RedisSession): Promise<void> {
+    if (this.#closing !== null || session.closed) throw this.#fleet.closedError();
+    const { prefix, foreignPrefix } = this.#settings;
+    const channels = [streamKeys(prefix, stream).channel];
+    if (foreignPrefix !== null) channels.push(foreignPrefix + stream);
+    await this.#subscriptions.add(stream, slotOf(prefix, stream), channels, session, this.#deadline());
+  }
+
+  unsubscribe(stream: StreamName, session: RedisSession): void {
+    this.#subscriptions.remove(stream, session);
+  }
+
+  forget(session: RedisSession): void {
+    this.#sessions.delete(session);
+  }
+
+  async #close(): Promise<void> {
+    await this.#queue.idle();
+    this.#fleet.close();
+    this.#subscriptions.clear();
+    for (const session of this.#sessions) this.#tell(session, (listener) => listener.onAvailable(false));
+    this.#sessions.clear();
+  }
+
+  async #read(stream: StreamName, { offset, revision = -1 }: ReadFrom, limit: number, deadline: number): Promise<Page> {
+    const { historyCount } = this.#settings;
+    const args = (): readonly number[] => [historyCount, offset, revision, limit];
+    const { value, runId } = await this.#script(stream, readScript, args, deadline);
+    const page = readPage(value, offset, (birth) => this.#epochOf(birth, runId));
+    this.#note(stream, page.head);
+    return page;
+  }
+
+  #script(
+    stream: StreamName,
+    script: Script,
+    args: () => readonly number[],
+    deadline: number,
+  ): ReturnType<Fleet["run"]> {
+    const { prefix } = this.#settings;
+    const { log, meta, values, order, graves } = streamKeys(prefix, stream);
+    const keys = [log, meta, values, order, graves];
+    return this.#run(
+      slotOf(prefix, stream),
+      (connection, asking) => {
+        const all = [...this.#scriptHead(connection.info.runId), ...args()];
+        return asking ? connection.runAsking(script, keys, all) : connection.run(script, keys, all);
+      },
+      deadline,
+    );
+  }
+
+  async #run(slot: number, send: Send, deadline: number): ReturnType<Fleet["run"]> {
+    try {
+      return await this.#fleet.run(slot, send, deadline);
+    } catch (error) {
+      throw asPortError(error);
+    }
+  }
+
+  /** ARGV 1–4 of every script. */
+  #scriptHead(runId: string): readonly (string | number)[] {
+    const { durable, headTtlMs, historyAgeMs } = this.#settings;
+    this.#births += 1;
+    return [`${this.#instance}${this.#births.toString(36)}`, durable ? "durable" : runId, headTtlMs, historyAgeMs];
+  }
+
+  #epochOf(birth: string, runId: string): string {
+    return this.#settings.durable ? birth : `${runId.slice(0, 12)}.${birth}`;
+  }
+
+  #note(stream: StreamName, head: Position): Position {
+    this.#heads.note(stream, head.epoch, head.offset, head.state?.revision ?? 0);
+    return head;
+  }
+
+  #deadline(): number {
+    const { clock, whenAway, waitMs } = this.#settings;
+    return clock.now() + (whenAway === "wait" ? waitMs : 0);
+  }
+
+  #hear(subscription: Subscription<RedisSession>, foreign: boolean, text: string): void {
+    const { stream, listeners } = subscription;
+    const { clock, logger } = this.#settings;
+    const message = foreign ? foreignMessage(text, clock.wallTime()) : decodeMessage(text);
+    if (message === null) {
+      logger?.warn("a message on Redis was not understood and left out", { stream, foreign, length: text.length });
+      return;
+    }
+    if (message.kind === "volatile") {
+      const { body, time } = message;
+      for (const session of listeners) this.#tell(session, (listener) => listener.onVolatile(stream, body, time));
+      return;
+    }
+    const { birth, entries } = message;
+    // The stream was lost and began again: its offsets may happen to go on where the old ones ended.
+    if (subscription.birth !== null && subscription.birth !== birth) this.#doubt(subscription);
+    subscription.birth = birth;
+    for (const entry of entries)
+      for (const session of listeners) this.#tell(session, (listener) => listener.onEntry(stream, entry));
+  }
+
+  #doubt({ stream, listeners }: Subscription<RedisSession>): void {
+    for (const session of listeners) this.#tell(session, (listener) => listener.onDoubt(stream));
+  }
+
+  #tell(session: RedisSession, what: (listener: BrokerListener) => void): void {
+    try {
+      what(session.listener);
+    } catch (error) {
+      this.#settings.logger?.error("a broker listener threw; the others go on", { error });
+    }
+  }
+}
+
+function foreignMessage(
+  text: string,
+  time: number,
+): { readonly kind: "volatile"; readonly body: string; readonly time: number } | null {
+  const body = foreignBody(text);
+  return body === null ? null : { kind: "volatile", body, time };
+}
