@@ -54,15 +54,30 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "core/src/errors.ts",
     ],
   ],
+  ["core/src/event-stream/", ["core/src/event-stream/", "core/src/wire/", "core/src/ports/", "core/src/errors.ts"]],
   ["core/src/testing/", ["core/src/"]],
   ["core/src/index.ts", ["core/src/"]],
   [
     "transport-browser/src/",
-    ["transport-browser/src/", "@trunkline/core/ports", "@trunkline/core/wire", "@trunkline/core/errors"],
+    [
+      "transport-browser/src/",
+      "@trunkline/core/event-stream",
+      "@trunkline/core/ports",
+      "@trunkline/core/wire",
+      "@trunkline/core/errors",
+    ],
   ],
   [
     "transport-node/src/",
-    ["transport-node/src/", "@trunkline/core/ports", "@trunkline/core/wire", "@trunkline/core/errors", "node:", "ws"],
+    [
+      "transport-node/src/",
+      "@trunkline/core/event-stream",
+      "@trunkline/core/ports",
+      "@trunkline/core/wire",
+      "@trunkline/core/errors",
+      "node:",
+      "ws",
+    ],
   ],
   [
     "trunkline/src/",

@@ -1,3 +1,4 @@
+export { type EventStreamTransportOptions, eventStreamTransport } from "./event-stream.ts";
 export {
   type WebSocketConstructor,
   type WebSocketLike,

@@ -1,0 +1,1 @@
+export { type StreamAnswer, type StreamHttp, openEventStreamLink } from "./event-stream-link.ts";

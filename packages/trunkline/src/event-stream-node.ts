@@ -1,0 +1,1 @@
+export { type EventStreamTransportOptions, eventStreamTransport } from "@trunkline/transport-node";
