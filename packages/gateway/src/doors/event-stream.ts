@@ -12,7 +12,7 @@ import { sendError } from "./json-response.ts";
 import { discard, readBody, textOf } from "./request-body.ts";
 
 /** What becomes of a link once its session is there. */
-export interface StreamSession extends LinkOwner {
+interface StreamSession extends LinkOwner {
   close(code: number, reason: string): void;
 }
 
