@@ -12,6 +12,7 @@ export type {
   Lifecycle,
   Resumed,
 } from "./drive/client.ts";
+export { createOutbox, type Outbox, type OutboxOptions, type PublishOptions } from "./drive/outbox.ts";
 export {
   type Loaded,
   type LoadRequest,
@@ -23,6 +24,7 @@ export {
 export type { Changes, DeletedItem, Item, ItemChange, ItemVersion } from "./client/item-table.ts";
 export type { SyncStatus } from "./client/sync.ts";
 export type { Position } from "./wire/frame.ts";
+export type { PublishReceipt } from "./wire/publish-request.ts";
 export type { WaitOptions } from "./drive/deferred.ts";
 export { type ClientOptions, clientDefaults, type GetToken } from "./drive/options.ts";
 export type { Dialect } from "./wire/dialect.ts";

@@ -29,6 +29,7 @@ describe.each([
       "call",
       "clientDefaults",
       "createClient",
+      "createOutbox",
       "defineContract",
       "event",
       "events",
