@@ -9,7 +9,9 @@ const importMap = {
   imports: {
     trunkline: "/packages/trunkline/dist/browser.js",
     "trunkline/plain": "/packages/trunkline/dist/plain.js",
+    "trunkline/event-stream": "/packages/trunkline/dist/event-stream.js",
     "@trunkline/core": "/packages/core/dist/index.js",
+    "@trunkline/core/event-stream": "/packages/core/dist/event-stream.js",
     "@trunkline/core/plain": "/packages/core/dist/plain.js",
     "@trunkline/core/ports": "/packages/core/dist/ports.js",
     "@trunkline/core/wire": "/packages/core/dist/wire.js",
@@ -21,7 +23,8 @@ const importMap = {
 
 const pages: Readonly<Record<string, string>> = {
   "/esm.html": `<!doctype html><title>esm</title><script type="importmap">${JSON.stringify(importMap)}</script>
-    <script type="module">import * as trunkline from "trunkline"; import { plain } from "trunkline/plain"; window.trunkline = { ...trunkline, plain };</script>`,
+    <script type="module">import * as trunkline from "trunkline"; import { plain } from "trunkline/plain"; import { eventStreamTransport } from "trunkline/event-stream";
+    window.trunkline = { ...trunkline, plain, eventStreamTransport };</script>`,
   "/script-tag.html": `<!doctype html><title>script</title><script src="/packages/trunkline/dist/trunkline.min.js"></script>`,
 };
 
