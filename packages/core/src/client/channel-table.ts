@@ -33,6 +33,10 @@ function marked(stream: Stream | undefined): Mark {
   return { offset, tag };
 }
 
+function requestOf({ channel, cursor }: Stream): StreamRequest {
+  return { channel, ...(cursor && { position: { ...cursor } }) };
+}
+
 /** Streams asked for in one frame: with the longest of names, and all of each escaped, below the 64 KiB of a `hello`. */
 const requestsPerFrame = 50;
 
@@ -78,6 +82,23 @@ export class ChannelTable {
     return known;
   }
 
+  /**
+   * A link is about to say hello while another goes on (§7.4): what to ask for, as much as fits, without losing the place.
+   * The rest is asked for once `move` has told what was answered.
+   */
+  places(): readonly StreamRequest[] {
+    const streams = [...this.#streams.values()].filter(({ state }) => state !== "left");
+    return streams.slice(0, requestsPerFrame).map(requestOf);
+  }
+
+  /** The new link is connected, with verdicts for `answered`. Returns what the gateway let us on that was left meanwhile. */
+  move(answered: readonly Verdict[]): readonly string[] {
+    const names = new Set(answered.map(({ channel }) => channel));
+    for (const stream of this.#streams.values())
+      if (stream.state !== "left" && !names.has(stream.channel)) this.#ask(stream);
+    return [...names].filter((name) => this.#streams.get(name)?.state === "left");
+  }
+
   /** A link is about to say hello: every stream is to be asked for again. */
   restart(): void {
     for (const stream of this.#streams.values()) {
@@ -92,7 +113,7 @@ export class ChannelTable {
     this.due = due.length > requestsPerFrame;
     return due.slice(0, requestsPerFrame).map((stream) => {
       stream.state = "pending";
-      return { channel: stream.channel, ...(stream.cursor && { position: { ...stream.cursor } }) };
+      return requestOf(stream);
     });
   }
 
@@ -113,10 +134,13 @@ export class ChannelTable {
       changes = 0,
       snapshot = verdict.verdict === "snapshot",
     } = verdict as Partial<Extract<Verdict, { verdict: "snapshot" }> & Extract<Verdict, { verdict: "gap" }>>;
-    // The events that lead to `position` come next and move the cursor, on each line for itself.
+    // The events that lead to `position` come next and move the cursor, on each line for itself. What came meanwhile over the
+    // old link may have moved it further already (§7.4): what is recovered never takes it back.
     const before = stream.cursor ?? { ...position, offset: position.offset - count };
-    const { offset, tag } = count ? before : position;
-    const state = snapshot ? undefined : changes ? stream.cursor?.state : position.state;
+    const further = verdict.verdict !== "gap" && verdict.verdict !== "fresh" && before.offset > position.offset;
+    const { offset, tag } = count || further ? before : position;
+    const ahead = verdict.verdict === "recovered" && marked(stream).offset > (position.state?.revision ?? 0);
+    const state = snapshot ? undefined : changes || ahead ? stream.cursor?.state : position.state;
     stream.cursor = { epoch: position.epoch, offset, tag, ...(state && { state }) };
     return true;
   }

@@ -6,11 +6,12 @@ import { hello } from "./greet.ts";
 const streams = [{ channel: "a", position: { epoch: "e", offset: 3, tag: "t" } }, { channel: "b" }];
 
 it("§2.3 §7.5 says who it is and names each stream with its position", () => {
-  const frame = hello("secret", "instance", streams);
+  const frame = hello("secret", "instance", 7, streams);
   expect(frame).toEqual({
     type: "hello",
     token: "secret",
     instance: "instance",
+    generation: 7,
     client: `trunkline/${version}`,
     streams,
   });
@@ -18,5 +19,5 @@ it("§2.3 §7.5 says who it is and names each stream with its position", () => {
 });
 
 it("has no token field when there is none", () => {
-  expect("token" in hello(undefined, "instance", [])).toBe(false);
+  expect("token" in hello(undefined, "instance", 1, [])).toBe(false);
 });

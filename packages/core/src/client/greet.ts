@@ -3,11 +3,17 @@ import type { HelloFrame, StreamRequest } from "../wire/frame.ts";
 import { version } from "../wire/version.ts";
 
 /** The first frame of a link. No `token`: the gateway takes the client for an anonymous one. */
-export function hello(token: string | undefined, instance: string, streams: readonly StreamRequest[]): HelloFrame {
+export function hello(
+  token: string | undefined,
+  instance: string,
+  generation: number,
+  streams: readonly StreamRequest[],
+): HelloFrame {
   return {
     type: "hello",
     ...(token === undefined ? {} : { token }),
     instance,
+    generation,
     client: `trunkline/${version}`,
     streams,
   };

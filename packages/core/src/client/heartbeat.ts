@@ -1,7 +1,7 @@
 // Telling a quiet link from a dead one. PROTOCOL §4.
 import type { ConnectedFrame, PingFrame } from "../wire/frame.ts";
 import { afterLoss } from "./resume.ts";
-import { type Effect, type Input, type SessionConfig, type State, type Step, wake } from "./state.ts";
+import { type Effect, type Input, leave, type SessionConfig, type State, type Step, wake } from "./state.ts";
 
 /** A timer this late says more about this machine than about the link: it may have slept (PROTOCOL §4.3). */
 const lateMs = 1_000;
@@ -14,7 +14,8 @@ function deadline(state: State, config: SessionConfig): Step {
 
 /** `connected` came. */
 export function welcome(state: State, { heartbeatMs, spreadMs }: ConnectedFrame, config: SessionConfig): Step {
-  return deadline({ ...state, phase: "ready", met: true, heartbeatMs, spreadMs }, config);
+  const [next, effects] = deadline({ ...state, phase: "ready", old: 0, met: true, heartbeatMs, spreadMs }, config);
+  return [next, [...leave(state), ...effects]];
 }
 
 /** In any phase with a link, at once; the timer is the heartbeat's only while `ready`. */

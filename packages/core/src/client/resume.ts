@@ -1,7 +1,7 @@
 // What follows the loss of a link. PROTOCOL §6.1 and §7.
 import type { ErrorCode } from "../errors.ts";
 import { retryRule } from "../wire/codes.ts";
-import { type Effect, type SessionConfig, type State, type Step, wake } from "./state.ts";
+import { type Effect, leave, type SessionConfig, type State, type Step, wake } from "./state.ts";
 
 /** A link that was connected for this long held: the back-off starts over (PROTOCOL §7.2). */
 const stableMs = 5_000;
@@ -29,37 +29,25 @@ export function ask(state: State, config: SessionConfig, fresh = false): Step {
   ];
 }
 
-/**
- * A link is gone, or never came, or has to go: `parting` sees to that first. `upMs`: how long it had been connected.
- */
-export function afterLoss(
-  lost: State,
-  code: number,
-  reason: string,
-  upMs: number,
-  config: SessionConfig,
-  parting: "terminate" | "hang-up" = "terminate",
-): Step {
+/** A link is gone, or never came, or has to go. `upMs`: how long it had been connected. */
+export function afterLoss(lost: State, code: number, reason: string, upMs: number, config: SessionConfig): Step {
   const held = upMs >= stableMs;
   const state: State = { ...lost, phase: "waiting", ...(held && { attempt: 0, refreshed: false }) };
   const { attempt, refreshed, spreadMs } = state;
   const rule = retryRule(code);
-  const leave = (next: State, ...effects: readonly Effect[]): Step => [next, [{ kind: parting }, ...effects]];
 
   if (rule === "token" && config.getToken && !refreshed) {
     const [next, effects] = ask({ ...state, refreshed: true }, config, true);
-    return leave(next, ...effects);
+    return [next, [{ kind: "terminate" }, ...effects]];
   }
   if (rule === "token" || rule === "never") {
     const name = Object.keys(refusals).find((key) => refusals[key] === code) ?? "bad-request";
-    return leave({ ...state, phase: "closed" }, wake(0), {
-      kind: "fail",
-      code: `gateway.${name}` as ErrorCode,
-      reason,
-    });
+    const fail: Effect = { kind: "fail", code: `gateway.${name}` as ErrorCode, reason };
+    return [{ ...state, phase: "closed", old: 0 }, [{ kind: "terminate" }, ...leave(state), wake(0), fail]];
   }
   // A gateway that says "at once" twice in a row is not taken at its word.
   const hintMs = rule === "now" ? 0 : held ? spreadMs : null;
   const ceilingMs = hintMs === null || attempt > 0 ? config.backoff(attempt) : hintMs;
-  return leave({ ...state, attempt: attempt + 1 }, { kind: "retry", ceilingMs, lost: `${code} ${reason}` });
+  const retry: Effect = { kind: "retry", ceilingMs, lost: `${code} ${reason}` };
+  return [{ ...state, attempt: attempt + 1 }, [{ kind: "terminate" }, retry]];
 }

@@ -7,6 +7,7 @@ import {
   type Effect,
   firstState,
   type Input,
+  leave,
   type Phase,
   type SessionConfig,
   type State,
@@ -22,10 +23,10 @@ type Rule<Type extends Input["type"]> = (
 type Rules = { readonly [Type in Input["type"]]?: Rule<Type> };
 
 const start: Rule<"connect"> = ({ link }, _, config) => ask({ ...firstState, link }, config);
-const stop = (state: State): Step => to(state, "closed", wake(0), { kind: "terminate" });
+const stop = (state: State): Step => to(state, "closed", wake(0), { kind: "terminate" }, ...leave(state));
 // Not by `wake`: 0 is no patience here, elsewhere no limit.
 const hangUp: Rule<"close"> = (state, { timeoutMs }) =>
-  to(state, "closing", { kind: "wake", afterMs: timeoutMs }, { kind: "hang-up" });
+  to(state, "closing", { kind: "wake", afterMs: timeoutMs }, { kind: "hang-up" }, ...leave(state));
 const lost: Rule<"closed"> = (state, { code, reason, upMs }, config) => afterLoss(state, code, reason, upMs, config);
 const late: Rule<"woke"> = (state, { upMs }, config) => afterLoss(state, 1006, "no answer in time", upMs, config);
 
@@ -63,19 +64,24 @@ const rules: Readonly<Record<Phase, Rules>> = {
   draining: {
     ...linked,
     ping: answerPing,
-    // Politely; should the gateway not answer, the next attempt drops what is left of the link.
-    woke: (state, { upMs }, config) => afterLoss(state, 1000, "drained", upMs, config, "hang-up"),
+    woke: (state, _, config) => {
+      const [next, effects] = ask({ ...state, old: state.link }, config);
+      return [next, [{ kind: "set-aside" }, ...effects]];
+    },
   },
   waiting: { close: stop, woke: (state, _, config) => ask(state, config) },
   closing: { connect: start, closed: stop, woke: stop },
 };
 
 export function step(state: State, input: Input, config: SessionConfig): Step {
+  // The old link ended by itself: the attempt under way goes on, now as after any loss.
+  if (input.type === "closed" && input.link === state.old) return [{ ...state, old: 0 }, []];
   const rule = rules[state.phase][input.type] as Rule<Input["type"]> | undefined;
   const stale = "link" in input && input.link !== state.link;
   return rule === undefined || stale ? [state, []] : rule(state, input, config);
 }
 
 function to(state: State, phase: Phase, ...effects: readonly Effect[]): Step {
-  return [{ ...state, phase }, effects];
+  const over = phase === "closing" || phase === "closed";
+  return [{ ...state, phase, ...(over && { old: 0 }) }, effects];
 }

@@ -28,6 +28,8 @@ export interface State {
   readonly phase: Phase;
   /** Number of the newest attempt: what comes from an older one means nothing. */
   readonly link: number;
+  /** Number of the link that goes on until the newest is connected (make before break, PROTOCOL §7.4); 0: none. */
+  readonly old: number;
   /** Attempts since a link last held, which decides the next wait. */
   readonly attempt: number;
   /** A fresh token was asked for since a link last held. */
@@ -69,6 +71,10 @@ export type Effect =
   | { readonly kind: "greet" }
   | { readonly kind: "send"; readonly frame: ClientFrame }
   | { readonly kind: "hang-up" }
+  /** The link becomes the old one: it goes on being read, and is what `send` uses, until `leave`. */
+  | { readonly kind: "set-aside" }
+  /** Close the old link politely; from here on it means nothing. */
+  | { readonly kind: "leave" }
   /** Drop the link, if there is one that is not gone. */
   | { readonly kind: "terminate" }
   /** Replaces the one timer; null clears it. */
@@ -95,6 +101,7 @@ export interface SessionConfig {
 export const firstState: State = {
   phase: "idle",
   link: 0,
+  old: 0,
   attempt: 0,
   refreshed: false,
   met: false,
@@ -106,8 +113,8 @@ export const firstState: State = {
 /** What people see. `reconnecting` only after it was `connected` once. */
 export type Status = "disconnected" | "connecting" | "connected" | "reconnecting";
 
-export function statusOf({ phase, met }: State): Status {
-  if (isConnected(phase)) return "connected";
+export function statusOf({ phase, met, link, old }: State): Status {
+  if (activeLink({ phase, link, old }) > 0) return "connected";
   if (phase === "idle" || phase === "closing" || phase === "closed") return "disconnected";
   return met ? "reconnecting" : "connecting";
 }
@@ -117,7 +124,12 @@ export function wake(afterMs: number): Effect {
   return { kind: "wake", afterMs: afterMs || null };
 }
 
-/** `connected` came, and the link is not being left. */
-export function isConnected(phase: Phase): boolean {
-  return phase === "ready" || phase === "draining";
+/** Number of the link whose events count: `connected` came on it, and on none after it. 0: there is none. */
+export function activeLink({ phase, link, old }: Pick<State, "phase" | "link" | "old">): number {
+  return phase === "ready" || phase === "draining" ? link : old;
+}
+
+/** Lets go of the old link, if there is one. */
+export function leave({ old }: State): readonly Effect[] {
+  return old ? [{ kind: "leave" }] : [];
 }

@@ -279,30 +279,127 @@ describe("waiting", () => {
     clock.advance(10_000);
     expect(client.status).toBe("reconnecting");
   });
+});
 
-  it("§7.4 a drained client leaves within the spread with 1000, and comes back with its positions", () => {
-    const { client, memory, clock, welcome, tell, sent } = setUp();
-    const peer = welcome({ streams: [fresh("c", 3)] });
-    clock.advance(6_000);
-    tell({ type: "drain", spreadMs: 2_000 });
-    clock.advance(1_999);
-    expect(peer.closedWith).toBeNull();
-    clock.advance(1);
-    expect([peer.closedWith?.code, client.status, memory.alive]).toEqual([1000, "reconnecting", 0]);
-    clock.advance(400);
-    memory.last.accept();
-    expect(sent()).toMatchObject([{ type: "hello", streams: [{ channel: "c", position: at(3) }] }]);
+describe("§7.4 make before break", () => {
+  /** A client whose gateway has asked it to leave, and whose next link is being opened. */
+  function drained(given: Partial<ClientOptions> = {}) {
+    const on = setUp(given);
+    const old = on.welcome({ streams: [fresh("c", 3)] });
+    on.clock.advance(6_000);
+    on.tell({ type: "drain", spreadMs: 2_000 });
+    on.clock.advance(2_000);
+    const told: unknown[] = [];
+    on.client.on("tick", (_, { offset }) => told.push(offset));
+    const over = (peer: MemoryPeer, ...frames: readonly object[]): void => {
+      for (const frame of frames) peer.deliver(JSON.stringify(frame));
+    };
+    const event = (offset: number) => ({
+      type: "event",
+      channel: "c",
+      event: "tick",
+      data: 0,
+      offset,
+      tag: `t${offset}`,
+    });
+    return { ...on, old, told, over, eventFrame: event };
+  }
+  const recovered = (offset: number, count: number): Verdict => ({
+    channel: "c",
+    verdict: "recovered",
+    position: at(offset),
+    count,
   });
 
-  it("a drained gateway that does not answer the close leaves no second socket", () => {
-    const { memory, clock, welcome, tell } = setUp();
-    const peer = welcome();
-    tell({ type: "drain", spreadMs: 0 });
-    peer.vanish();
-    clock.advance(0);
-    expect(memory.alive).toBe(1);
+  it("opens the next link within the spread, and names the positions of that moment, while the old one goes on", () => {
+    const { client, memory, clock, old, over, eventFrame, told, sent, statuses } = drained();
+    expect([memory.alive, old.closedWith, client.status]).toEqual([2, null, "connected"]);
+    over(old, eventFrame(4));
+    memory.last.accept();
+    expect(sent()).toMatchObject([{ type: "hello", generation: 2, streams: [{ channel: "c", position: at(4) }] }]);
+    over(old, eventFrame(5), { type: "ping", id: 9 });
+    expect(JSON.parse(old.received.at(-1) as string)).toEqual({ type: "pong", id: 9 });
+    expect([told, clock.timers]).toEqual([[4, 5], 1]);
+    expect(statuses).toEqual(["connected"]);
+  });
+
+  it("from the new link's connected on the old one is closed with 1000, and each event was delivered once", () => {
+    const { client, memory, old, over, eventFrame, told, tell, statuses } = drained();
+    memory.last.accept();
+    over(old, eventFrame(4), eventFrame(5));
+    tell({ ...connectedFrame, connection: "connection-2", streams: [recovered(6, 3)] }, eventFrame(4));
+    tell(eventFrame(5), eventFrame(6), eventFrame(7));
+    expect([old.closedWith?.code, told, statuses, client.health().connection]).toEqual([
+      1000,
+      [4, 5, 6, 7],
+      ["connected"],
+      "connection-2",
+    ]);
+  });
+
+  it("is not taken back by a new gateway that is behind the old one", () => {
+    const { memory, old, over, eventFrame, told, tell } = drained();
+    memory.last.accept();
+    over(old, eventFrame(4), eventFrame(5));
+    tell({ ...connectedFrame, streams: [recovered(3, 0)] }, eventFrame(4), eventFrame(5), eventFrame(6));
+    expect(told).toEqual([4, 5, 6]);
+  });
+
+  it("asks over the new link for what its hello could not name, and leaves what was left meanwhile", () => {
+    const { client, memory, old, tell, sent } = drained();
+    memory.last.accept();
+    client.subscribe("late").catch(() => {});
+    client.unsubscribe("c");
+    expect(old.received.map((text) => (JSON.parse(text as string) as { type: string }).type)).toEqual([
+      "hello",
+      "subscribe",
+      "unsubscribe",
+    ]);
+    tell({ ...connectedFrame, streams: [recovered(3, 0)] });
+    expect(sent().slice(1)).toEqual([
+      { type: "unsubscribe", channels: ["c"] },
+      { type: "subscribe", streams: [{ channel: "late" }] },
+    ]);
+  });
+
+  it("keeps the old link while the new one can't be had, and tries again after the back-off", () => {
+    const { client, memory, clock, old, over, eventFrame, told, welcome, statuses } = drained();
+    memory.last.drop();
+    over(old, eventFrame(4));
+    expect([client.status, memory.alive, clock.timers]).toEqual(["connected", 1, 1]);
     clock.advance(1_000);
-    expect([peer.state, memory.peers.length, memory.alive, clock.timers]).toEqual(["closed", 2, 1, 1]);
+    expect(memory.peers.length).toBe(3);
+    welcome({ streams: [recovered(4, 0)] });
+    expect([told, old.closedWith?.code, statuses]).toEqual([[4], 1000, ["connected"]]);
+  });
+
+  it("an old link that ends first is a loss; the attempt under way is the one there is", () => {
+    const { client, memory, clock, old, tell } = drained();
+    old.drop();
+    expect([client.status, memory.peers.length, clock.timers]).toEqual(["reconnecting", 2, 1]);
+    memory.last.accept();
+    tell({ ...connectedFrame, streams: [recovered(3, 0)] });
+    expect(client.status).toBe("connected");
+  });
+
+  it("asks over the new link what the old one has not answered", async () => {
+    const { client, memory, clock, tell, sent } = drained();
+    const answered = client.ping();
+    memory.last.accept();
+    tell(connectedFrame);
+    expect(sent().at(-1)).toEqual({ type: "ping", id: 1 });
+    clock.advance(5);
+    tell({ type: "pong", id: 1 });
+    expect(await answered).toBe(5);
+  });
+
+  it("close() leaves both links, and no timer", async () => {
+    const { client, memory, clock, old } = drained();
+    memory.last.accept();
+    const closed = client.close({ timeoutMs: 0 });
+    clock.advance(0);
+    await closed;
+    expect([old.closedWith?.code, memory.alive, clock.timers]).toEqual([1000, 0, 0]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type Status, statusOf } from "../client/state.ts";
+import { activeLink, type Status, statusOf } from "../client/state.ts";
 import { createEmitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
@@ -64,6 +64,9 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       if (next.phase !== "closing") {
         gone?.resolve();
         gone = null;
+      }
+      if (status === "connected" && status === before && activeLink(next) !== activeLink(previous)) {
+        for (const id of asked.keys()) if (typeof id === "number") driver.send({ type: "ping", id });
       }
       if (status !== before && before === "connected") renew();
       if (status !== "disconnected") over = null;

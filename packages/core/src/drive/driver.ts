@@ -2,7 +2,7 @@
 import { ChannelTable } from "../client/channel-table.ts";
 import { hello } from "../client/greet.ts";
 import { step } from "../client/session.ts";
-import { type Effect, firstState, type Input, isConnected, type State } from "../client/state.ts";
+import { activeLink, type Effect, firstState, type Input, type State } from "../client/state.ts";
 import { GatewayError, LinkError, PeerError, type TrunklineError } from "../errors.ts";
 import type { TimerHandle } from "../ports/clock.ts";
 import type { Link } from "../ports/transport.ts";
@@ -56,6 +56,9 @@ export class Driver {
   #link: Link | undefined;
   /** The attempt whose frames are read; 0: none. */
   #reading = 0;
+  /** The link that goes on while another is being made, and its attempt. */
+  #old: Link | undefined;
+  #oldReading = 0;
   #connectedAt: number | undefined;
   #timer: TimerHandle | undefined;
   #heard = false;
@@ -89,10 +92,17 @@ export class Driver {
       case "dial":
         return this.#dial(effect.link);
       case "greet":
-        this.table.restart();
-        return this.#options.dialect.enveloped && this.send(hello(this.#token, this.#instance, this.table.requests()));
+        return this.#greet();
       case "send":
         return this.send(effect.frame);
+      case "set-aside":
+        [this.#old, this.#oldReading, this.#link, this.#reading] = [this.#link, this.#reading, undefined, 0];
+        return;
+      case "leave": {
+        const old = this.#old;
+        [this.#old, this.#oldReading] = [undefined, 0];
+        return old?.close(1000, "");
+      }
       case "hang-up":
         this.#reading = 0;
         return this.#link?.close(1000, "");
@@ -113,6 +123,15 @@ export class Driver {
     }
   }
 
+  #greet(): void {
+    const { table } = this;
+    if (!this.#old) table.restart();
+    const streams = this.#old ? table.places() : table.requests();
+    const { dialect } = this.#options;
+    const frame = hello(this.#token, this.#instance, this.state.link, streams);
+    if (dialect.enveloped) this.#link?.send(dialect.codec.encode(frame));
+  }
+
   #arm(afterMs: number | null): void {
     if (this.#timer) this.#options.clock.clearTimer(this.#timer);
     this.#timer = undefined;
@@ -131,11 +150,14 @@ export class Driver {
   }
 
   #upMs(): number {
+    // Of an attempt beside a link that goes on: it never was.
+    if (this.#old) return 0;
     const now = this.#options.clock.now();
     return now - (this.#connectedAt ?? now);
   }
 
   #closed(attempt: number, code: number, reason: string): void {
+    if (attempt === this.#oldReading) [this.#old, this.#oldReading] = [undefined, 0];
     this.feed({ type: "closed", link: attempt, code, reason, upMs: this.#upMs() });
   }
 
@@ -157,14 +179,16 @@ export class Driver {
   #dial(attempt: number): void {
     this.#link?.terminate();
     this.#reading = attempt;
-    this.connection = null;
-    this.#connectedAt = undefined;
+    if (!this.#old) {
+      this.connection = null;
+      this.#connectedAt = undefined;
+    }
     this.#link = this.#options.transport.open(
       { url: this.#options.dialect.url(this.#options.url, this.#token), protocols: this.#options.dialect.protocols },
       {
         onOpen: () => this.feed({ type: "opened", link: attempt }),
         onMessage: (data) => {
-          if (this.#reading === attempt) this.#read(data);
+          if (this.#reads(attempt)) this.#read(data, attempt);
         },
         onClose: ({ code, reason, cause }) =>
           this.#closed(attempt, code, reason || (cause instanceof Error ? cause.message : "")),
@@ -172,20 +196,24 @@ export class Driver {
     );
   }
 
+  #reads(attempt: number): boolean {
+    return attempt === this.#reading || attempt === this.#oldReading;
+  }
+
+  /** Over the link whose events count. */
   send(frame: ClientFrame): void {
-    this.#link?.send(this.#options.dialect.codec.encode(frame));
+    (this.#old ?? this.#link)?.send(this.#options.dialect.codec.encode(frame));
   }
 
   flush(): void {
-    while (this.table.due && isConnected(this.state.phase))
-      this.send({ type: "subscribe", streams: this.table.requests() });
+    while (this.table.due && activeLink(this.state)) this.send({ type: "subscribe", streams: this.table.requests() });
   }
 
-  #read(data: string | Uint8Array): void {
+  #read(data: string | Uint8Array, attempt: number): void {
     this.#heard = true;
     if (typeof data !== "string") {
       this.#bad("expected text, got a binary frame");
-      return this.#link?.close(1003, "");
+      return (attempt === this.#reading ? this.#link : this.#old)?.close(1003, "");
     }
     let messages: unknown;
     try {
@@ -194,11 +222,10 @@ export class Driver {
       // What the parser says is not passed on: it may repeat the text.
       return this.#outlet.outcome(this.#bad(`expected JSON, got ${data.length} characters that are not`));
     }
-    if (!Array.isArray(messages)) return this.#outlet.outcome(this.#receive(messages as GatewayFrame));
-    const attempt = this.#reading;
+    if (!Array.isArray(messages)) return this.#outlet.outcome(this.#receive(messages as GatewayFrame, attempt));
     for (const message of messages) {
       // A listener may have closed the client.
-      if (this.#reading === attempt) this.#outlet.outcome(this.#receive(message));
+      if (this.#reads(attempt)) this.#outlet.outcome(this.#receive(message, attempt));
     }
   }
 
@@ -207,7 +234,7 @@ export class Driver {
     return "unparseable";
   }
 
-  #receive(message: GatewayFrame | null): Outcome {
+  #receive(message: GatewayFrame | null, attempt: number): Outcome {
     if (message?.type === "event") {
       const { event, channel, offset, revision, after = 0, tag } = message;
       const place = offset ?? revision;
@@ -218,7 +245,7 @@ export class Driver {
           shapeProblem(message, eventShape, "event") ?? "event.tag: expected a string beside the offset",
         );
       }
-      if (isConnected(this.state.phase) && this.table.accept(message)) this.#outlet.event(message);
+      if (attempt === activeLink(this.state) && this.table.accept(message)) this.#outlet.event(message);
       if (this.table.due) this.flush();
       return "event";
     }
@@ -229,20 +256,26 @@ export class Driver {
     const { type } = frame;
     const { phase } = this.state;
     // Positions are fixed before anybody is told that they are.
-    const greeted = type === "connected" && phase === "greeting";
-    const verdicts = greeted || type === "verdict" ? frame.streams.filter((verdict) => this.table.apply(verdict)) : [];
+    const newest = attempt === this.#reading;
+    const greeted = newest && type === "connected" && phase === "greeting";
+    const counts = greeted || (type === "verdict" && attempt === activeLink(this.state));
+    const verdicts = counts ? frame.streams.filter((verdict) => this.table.apply(verdict)) : [];
+    const channels = greeted && this.#old ? this.table.move(frame.streams) : [];
     if (greeted) {
       this.connection = frame.connection;
       this.#connectedAt = this.#options.clock.now();
     }
     if (type === "ping" && frame.positions) this.table.check(frame.positions);
-    this.feed(frame);
+    if (newest) this.feed(frame);
+    // The machine is about the newest link; the old one only has to be kept alive.
+    else if (type === "ping") this.send({ ...(frame.id !== undefined && { id: frame.id }), type: "pong" });
+    if (channels.length > 0) this.send({ type: "unsubscribe", channels });
     for (const verdict of verdicts) this.#outlet.verdict(verdict);
     this.flush();
     if (type === "pong") this.#outlet.pong(frame.id);
     if (type === "published") this.#outlet.published(frame);
     // The gateway's codes are ours; one of a later version is passed on as it is. What ends the link is told as its end.
-    if (type === "error" && !(frame.fatal && phase === "greeting"))
+    if (type === "error" && !(newest && frame.fatal && phase === "greeting"))
       this.#outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));
     return type === "ping" ? type : "no_event";
   }

@@ -1,6 +1,6 @@
 // What modules that stand on a client need of it beside its public face. No part of the public API. What is made here is made
 // for those who ask: a page without modules does not carry it.
-import { isConnected, type State } from "../client/state.ts";
+import { activeLink as linkOf, type State } from "../client/state.ts";
 import type { Listener } from "../emitter.ts";
 import type { TrunklineError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -86,8 +86,4 @@ function makeLine({ driver, options, on, report }: Inside): Line {
         if (link) listener("up", link);
       }),
   };
-}
-
-function linkOf({ phase, link }: State): number {
-  return isConnected(phase) ? link : 0;
 }
