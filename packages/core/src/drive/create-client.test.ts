@@ -386,7 +386,7 @@ describe("§7.4 make before break", () => {
     const { client, memory, clock, tell, sent } = drained();
     const answered = client.ping();
     memory.last.accept();
-    tell(connectedFrame);
+    tell({ ...connectedFrame, streams: [recovered(3, 0)] });
     expect(sent().at(-1)).toEqual({ type: "ping", id: 1 });
     clock.advance(5);
     tell({ type: "pong", id: 1 });
