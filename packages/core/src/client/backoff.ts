@@ -8,6 +8,20 @@ export function schedule(ceilingsMs: readonly number[]): Backoff {
   return (attempt) => ceilingsMs[Math.min(attempt, ceilingsMs.length - 1)] ?? 0;
 }
 
+/** `backoff` as long as it gives a time; else `failed` is told why, and `instead` decides. Never throws. */
+export function guarded(backoff: Backoff, instead: Backoff, failed: (cause: unknown) => void): Backoff {
+  return (attempt) => {
+    try {
+      const ms: unknown = backoff(attempt);
+      if (Number.isFinite(ms) && (ms as number) >= 0) return ms as number;
+      throw new TypeError(`expected milliseconds, got ${typeof ms === "number" ? ms : typeof ms}`);
+    } catch (cause) {
+      failed(cause);
+      return instead(attempt);
+    }
+  };
+}
+
 export interface ExponentialOptions {
   /** Base of the power, in seconds. */
   readonly baseSeconds: number;

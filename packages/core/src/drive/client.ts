@@ -33,7 +33,10 @@ export type Granted = Exclude<Verdict, { readonly verdict: "refused" | "ended" }
 /** What a client tells beside the gateway's events. No event can have these names (PROTOCOL §3.6). */
 export interface Lifecycle {
   status: [status: Status, previous: Status];
-  /** Whatever a person should know: refusals, bad frames, failures of listeners. With no listener: the logger has it. */
+  /**
+   * Whatever a person should know: refusals, channels that the gateway took this client off (`gateway.forbidden`), bad frames,
+   * failures of listeners. With no listener: the logger has it.
+   */
   error: [error: TrunklineError];
   gap: [gap: Gap];
   resumed: [resumed: Resumed];

@@ -173,6 +173,25 @@ describe("waiting", () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
   });
 
+  it.each([
+    ["throws", () => JSON.parse("{") as number],
+    ["gives NaN", () => Number.NaN],
+    ["gives a negative number", () => -1],
+    ["gives Infinity", () => Infinity],
+    ["gives something else", () => "1000" as unknown as number],
+    ["gives what no text can show", () => Symbol("soon") as unknown as number],
+  ])("W-07 a backoff that %s is reported, and the default ceilings stand in", async (_, backoff) => {
+    const { client, memory, clock, errors } = setUp({ backoff });
+    for (const ceiling of [1_000, 2_000, 4_000]) {
+      memory.last.drop();
+      expect(client.health().nextRetryInMs).toBe(ceiling);
+      clock.advance(ceiling);
+    }
+    await settle();
+    expect(errors.map(({ code }) => code)).toEqual(["usage.bad-option", "usage.bad-option", "usage.bad-option"]);
+    expect([memory.peers.length, memory.alive, clock.timers]).toEqual([4, 1, 1]);
+  });
+
   it("W-07 W-20 with full jitter, by default, waits spread evenly over the ceiling", () => {
     let seed = 42;
     const random = (): number => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
@@ -1007,6 +1026,62 @@ describe("inside listeners and between answers", () => {
     expect(sent()).toMatchObject([{ type: "hello", streams: [{ channel: "c" }] }]);
     tell({ ...connectedFrame, streams: [fresh("c", 7)] });
     expect(await Promise.race([again, settle()])).toMatchObject({ verdict: "fresh" });
+  });
+
+  it("§5.3 `ended` on a channel that is live is told: an error that names it", () => {
+    const { client, welcome, tell, errors, sent } = setUp();
+    welcome({ streams: [fresh("c", 3)] });
+    tell({ type: "verdict", streams: [{ channel: "c", verdict: "ended" }] });
+    expect(errors).toMatchObject([{ name: "GatewayError", code: "gateway.forbidden" }]);
+    expect(errors[0]?.message).toContain("c: ");
+    expect([client.health().streams, client.status, sent().length]).toEqual([[], "connected", 1]);
+  });
+
+  it("§5.3 `ended` again, after asking again, is a refusal: no gateway makes the client ask for ever", async () => {
+    const { client, memory, welcome, tell, sent } = setUp();
+    const peer = welcome();
+    let asked = 0;
+    peer.onReceive = () => {
+      if (sent().at(-1)?.["type"] !== "subscribe" || ++asked > 50) return;
+      tell({ type: "verdict", streams: [{ channel: "c", verdict: "ended" }] });
+    };
+    const granted = client.subscribe("c");
+    await expect(granted).rejects.toMatchObject({ name: "GatewayError", code: "gateway.forbidden" });
+    expect([asked, client.health().streams, memory.alive]).toEqual([2, [], 1]);
+    peer.onReceive = null;
+    const again = client.subscribe("c");
+    tell({ type: "verdict", streams: [fresh("c", 7)] });
+    expect(await again).toEqual(fresh("c", 7));
+  });
+
+  it("W-13 close() inside a `resumed` listener ends it: no verdict after it is told, and none is forgotten", async () => {
+    const { client, memory, clock, welcome, sent } = setUp();
+    welcome({ streams: [fresh("a", 1), fresh("b", 1)] });
+    memory.last.drop();
+    clock.advance(1_000);
+    const told: string[] = [];
+    client.on("gap", ({ channel }) => told.push(channel));
+    client.once("resumed", ({ channel }) => {
+      told.push(channel);
+      void client.close();
+    });
+    const gap = (channel: string): Verdict => ({
+      channel,
+      verdict: "gap",
+      position: at(9),
+      from: 2,
+      to: 9,
+      reason: "retention",
+    });
+    const recovered: Verdict = { channel: "a", verdict: "recovered", position: at(1), count: 0 };
+    welcome({ streams: [recovered, gap("b")] });
+    expect(told).toEqual(["a"]);
+    void client.connect();
+    memory.last.accept();
+    expect(sent()[0]?.["streams"]).toContainEqual({ channel: "b", position: at(1) });
+    memory.last.deliver(JSON.stringify({ ...connectedFrame, streams: [recovered, gap("b")] }));
+    expect(told).toEqual(["a", "b"]);
+    await client.close();
   });
 
   it("unsubscribe() of the last channel that ready() waits for lets it go on", async () => {

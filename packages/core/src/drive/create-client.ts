@@ -1,3 +1,4 @@
+import { guarded } from "../client/backoff.ts";
 import { activeLink, type Status, statusOf } from "../client/state.ts";
 import { createEmitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
@@ -8,7 +9,7 @@ import type { Client, Granted } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
 import { type LineEvents, setInside } from "./line.ts";
-import { type ClientOptions, resolveOptions } from "./options.ts";
+import { clientDefaults, type ClientOptions, resolveOptions } from "./options.ts";
 
 /**
  * A client, connecting unless `autoConnect` is false.
@@ -16,12 +17,13 @@ import { type ClientOptions, resolveOptions } from "./options.ts";
  * @throws {UsageError} `usage.bad-option`, naming every option that is wrong
  */
 export function createClient<C extends Contract = Contract>(given: ClientOptions<C>): Client<C> {
-  const options = resolveOptions(given);
+  const resolved = resolveOptions(given);
+  const options = { ...resolved, backoff: guarded(resolved.backoff, clientDefaults.backoff, badBackoff) };
   const { clock, logger, metrics, dialect } = options;
   const { on, off, once, emit } = createEmitter<Record<string, [unknown?, unknown?]>>(failed);
   const inside = createEmitter<{ [Name in keyof LineEvents]: LineEvents[Name] }>(failed);
   /** What no verdict (by channel) and no pong (by id) has answered. */
-  const asked = new Map<string | number, Deferred<unknown>>();
+  const asked = new Map<string | number, Deferred<unknown> & { again?: boolean }>();
   let lastPing = 0;
   let readiness = deferred<void>();
   let decided = false;
@@ -41,15 +43,18 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     verdict: (verdict) => {
       const { channel } = verdict;
       const waiter = asked.get(channel);
-      // Whether this is the answer or has crossed the question can't be told: ask again.
-      if (waiter && verdict.verdict === "ended") return driver.table.subscribe(channel);
+      // Whether this is the answer or has crossed the question can't be told: ask again, once.
+      if (waiter && verdict.verdict === "ended" && !waiter.again) {
+        waiter.again = true;
+        return driver.table.subscribe(channel);
+      }
       asked.delete(channel);
-      if (verdict.verdict === "refused") {
-        const { code, message } = verdict.error;
+      if (verdict.verdict === "refused" || verdict.verdict === "ended") {
+        const { code, message } = verdict.verdict === "refused" ? verdict.error : ended;
         const error = new GatewayError(code as GatewayError["code"], `${channel}: ${message}`);
         if (waiter) waiter.reject(error);
         else report(error);
-      } else if (verdict.verdict !== "ended") {
+      } else {
         waiter?.resolve(verdict);
         if (verdict.verdict === "gap") emit("gap", verdict);
         if (verdict.verdict === "recovered" || verdict.verdict === "snapshot") emit("resumed", verdict);
@@ -143,6 +148,12 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
 
   function count(run: () => unknown): void {
     isolate(run, failed, "metrics");
+  }
+
+  /** Told later: the machine that asked is in the middle of a step. */
+  function badBackoff(cause: unknown): void {
+    const error = new UsageError("usage.bad-option", "backoff failed: the default stands in for it", { cause });
+    void Promise.resolve(error).then(report);
   }
 
   /** A listener or hook threw or rejected. What fails while that is told is told no further. */
@@ -240,6 +251,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   return client as unknown as Client<C>;
 }
 
+const ended = { code: "gateway.forbidden", message: "the gateway took this client off the channel" };
 const closed = (): UsageError => new UsageError("usage.closed", "the client is closed: connect() opens it again");
 const unconnected = (): LinkError => new LinkError("link.lost", "not connected");
 const unsupported = (): UsageError => new UsageError("usage.unsupported", "not in this dialect");

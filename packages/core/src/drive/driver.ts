@@ -255,11 +255,8 @@ export class Driver {
     const { frame } = checked;
     const { type } = frame;
     const { phase } = this.state;
-    // Positions are fixed before anybody is told that they are.
     const newest = attempt === this.#reading;
     const greeted = newest && type === "connected" && phase === "greeting";
-    const counts = greeted || (type === "verdict" && attempt === activeLink(this.state));
-    const verdicts = counts ? frame.streams.filter((verdict) => this.table.apply(verdict)) : [];
     const channels = greeted && this.#old ? this.table.move(frame.streams) : [];
     if (greeted) {
       this.connection = frame.connection;
@@ -270,7 +267,10 @@ export class Driver {
     // The machine is about the newest link; the old one only has to be kept alive.
     else if (type === "ping") this.send({ ...(frame.id !== undefined && { id: frame.id }), type: "pong" });
     if (channels.length > 0) this.send({ type: "unsubscribe", channels });
-    for (const verdict of verdicts) this.#outlet.verdict(verdict);
+    for (const verdict of greeted || type === "verdict" ? frame.streams : []) {
+      // Only while its link is the one that counts: what nobody is told, since a listener closed, must not move a cursor.
+      if (attempt === activeLink(this.state) && this.table.apply(verdict)) this.#outlet.verdict(verdict);
+    }
     this.flush();
     if (type === "pong") this.#outlet.pong(frame.id);
     if (type === "published") this.#outlet.published(frame);

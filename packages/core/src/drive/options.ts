@@ -8,6 +8,7 @@ import type { Transport } from "../ports/transport.ts";
 import { type Shape, shapeProblem } from "../wire/check-frame.ts";
 import type { Contract } from "../wire/contract.ts";
 import { type Dialect, envelopes } from "../wire/dialect.ts";
+import { maxChannelBytes } from "../wire/limits.ts";
 
 /** Asked for the token of each attempt. `fresh`: the gateway refused the last one, so one from a cache won't do. */
 export type GetToken = (request: { readonly fresh: boolean }) => string | PromiseLike<string>;
@@ -94,6 +95,9 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
   }
   const jitter = options["jitter"] as number;
   if (!(jitter >= 0 && jitter <= 1)) problems.push("jitter: expected 0 to 1");
+  // As in `subscribe`: what might not fit in a frame would end every link.
+  const long = given.channels?.findIndex?.((channel) => channel?.length > maxChannelBytes) ?? -1;
+  if (long >= 0) problems.push(`channels[${long}]: expected at most ${maxChannelBytes} bytes`);
   if (problems.length > 0) throw new UsageError("usage.bad-option", problems.join("; "));
   return options as unknown as ResolvedOptions;
 }
