@@ -1,10 +1,12 @@
 // The whole client over event streams, against real gateways. PROTOCOL §11.3.
 import { Agent, request } from "node:http";
+import { redisBroker } from "@trunkline/broker-redis";
 import { memoryBroker } from "@trunkline/gateway";
 import { type Client, createClient } from "trunkline";
 import { eventStreamTransport } from "trunkline/event-stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
+import { startRedisServer } from "../support/redis-server.ts";
 import { startRoundRobinProxy } from "../support/round-robin-proxy.ts";
 import { type StartedGateway, startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
@@ -150,6 +152,25 @@ describe("two gateways with one broker, and no sticky sessions", () => {
     expect(proxy.handed.every((count) => count >= 10)).toBe(true);
     expect(gateways.map(({ gateway }) => gateway.stats().connections)).toContain(0);
   });
+});
+
+it("two gateways on one Redis take the frames of a link between them", async () => {
+  const redis = await startRedisServer();
+  onTestFinished(() => redis.close());
+  const brokers = [redisBroker({ url: redis.url }), redisBroker({ url: redis.url })] as const;
+  onTestFinished(async () => void (await Promise.all(brokers.map((broker) => broker.close()))));
+  const gateways = [await startGateway({ broker: brokers[0] }), await startGateway({ broker: brokers[1] })] as const;
+  const proxy = await startRoundRobinProxy(gateways.map(({ url }) => url));
+  onTestFinished(() => proxy.close());
+  const { client, heard } = open(proxy.url, eventStreamTransport({ fetch: freshFetch }));
+  await client.ready();
+  for (let n = 1; n <= 20; n++) {
+    await Promise.all([client.ping(), client.ping(), client.ping()]);
+    await publish(gateways[n % 2] as StartedGateway, n);
+  }
+  await until("all came", () => heard.length === 20);
+  expect(heard).toEqual(numbers(1, 20));
+  expect(proxy.handed.every((count) => count >= 10)).toBe(true);
 });
 
 /** As `fetch`, but with a connection of its own for each POST, as behind a balancer of requests. */

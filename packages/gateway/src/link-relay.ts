@@ -79,17 +79,27 @@ export class LinkRelay {
     this.#links.delete(link);
   }
 
+  /** Whether `link` may be open; false is sure. */
+  mayBeOpen(link: string): boolean {
+    if (this.#isOwn(link)) return this.#links.has(link);
+    return this.#options.broker !== null && linkPattern.test(link);
+  }
+
   /**
    * Takes a frame from a client. Whether it was handed on; false: its link is gone.
    * @throws {GatewayError} `gateway.unavailable` when the broker can't be used
    */
   async take(posted: Posted): Promise<boolean> {
-    const [gateway = ""] = posted.link.split(".");
-    if (gateway === this.#gateway) return this.#deliver(posted);
+    const { link } = posted;
+    if (this.#isOwn(link)) return this.#deliver(posted);
     const { broker } = this.#options;
-    if (broker === null || !linkPattern.test(posted.link)) return false;
-    await broker.broadcast(controlStream(gateway), JSON.stringify(posted));
+    if (broker === null || !this.mayBeOpen(link)) return false;
+    await broker.broadcast(controlStream(link.slice(0, link.indexOf("."))), JSON.stringify(posted));
     return true;
+  }
+
+  #isOwn(link: string): boolean {
+    return link.startsWith(`${this.#gateway}.`);
   }
 
   async close(): Promise<void> {

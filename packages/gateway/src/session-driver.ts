@@ -268,7 +268,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
 
   #addFeed({ channel, position }: StreamRequest): Feed {
     const { account } = this.principal;
-    // The plain dialect has no positions: it is always from now on.
+    // Over WebSocket the plain dialect has no positions: it is always from now on.
     const feed = this.#host.hub.join(this, streamName(account, channel), channel, position ?? null);
     this.#feeds ??= new Map();
     const before = this.#feeds.get(channel);

@@ -82,9 +82,11 @@ export function createEventStreamDoor(
     });
   };
 
+  const gone = (response: ServerResponse, headers: Headers): void =>
+    refuse(response, 404, "gateway.bad-request", "link: expected one that is open, got one that is not", headers);
   const take = async (posted: Posting, response: ServerResponse, headers: Headers): Promise<void> => {
     if (await relay.take(posted)) response.writeHead(204, { "Cache-Control": "no-store", ...headers }).end();
-    else refuse(response, 404, "gateway.bad-request", "link: expected one that is open, got one that is not", headers);
+    else gone(response, headers);
   };
 
   return (request, response) => {
@@ -101,6 +103,11 @@ export function createEventStreamDoor(
       const query = queryOf(url);
       const link = query.get("link") ?? "";
       const number = Number(query.get("n"));
+      // Its id is all that a frame needs to come in, so nothing is read without one.
+      if (!relay.mayBeOpen(link)) {
+        gone(response, headers);
+        return discard(request, incomingBytes);
+      }
       if (!Number.isSafeInteger(number) || number < 1) {
         refuse(response, 400, "gateway.bad-request", "n: expected the number of the frame, from 1", headers);
         return discard(request, incomingBytes);
