@@ -10,7 +10,7 @@ const config: OutboxConfig = {
   maxMessages: 5,
   maxBytes: 100,
   messagesPerSecond: 100,
-  backoff: schedule([1_000, 2_000]),
+  backoff: schedule([1_000, 2_000, 4_000]),
 };
 const frame = (ref: number, channel = "c"): PublishFrame => ({
   type: "publish",
@@ -118,6 +118,15 @@ describe("the outbox", () => {
     expect([step(refused(1), refused(2)), wakeAt()]).toEqual([[], 3_000]);
     at(1_500);
     expect(step(gone(1), up(2))).toEqual(["1", "2"]);
+    step(ok(1), refused(2));
+    expect(wakeAt()).toBe(2_500);
+  });
+
+  it("new ones follow at once behind what was refused and is under way again", () => {
+    const { step, at } = setUp();
+    step(up(1), publish(1), refused(1));
+    at(1_000);
+    expect(step(woke, publish(2))).toEqual(["1", "2"]);
   });
 
   it("what was refused for now is not sent behind a later one of its channel that was published", () => {
@@ -136,6 +145,16 @@ describe("the outbox", () => {
     expect(step(publish(3), up(2))).toEqual(["2+0"]);
     expect(step(refused(2))).toEqual([]);
     expect(step(gone(2), up(3))).toEqual(["1", "2+0", "3"]);
+    // Now 1 and 3 may have been published.
+    expect(step(refused(2), gone(3), publish(4), up(4))).toEqual(["1+0", "3+0"]);
+  });
+
+  it("an earlier refusal of what is under way again means nothing any more", () => {
+    const { step, at } = setUp();
+    step(up(1), publish(1), publish(2), refused(1), refused(2));
+    at(1_000);
+    expect(step(woke, refused(2), gone(1), up(2))).toEqual(["1", "2", "1+0"]);
+    expect(step(ok(1))).toEqual(["1=ok", "2"]);
   });
 
   it("overflow by number and by bytes is told at once, and costs nothing", () => {

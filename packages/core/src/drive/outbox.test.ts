@@ -158,6 +158,16 @@ describe("an outbox", () => {
     expect(sent().map(({ data }) => data)).toEqual([4, 5]);
   });
 
+  it("what is published while the end of the link is being told was never sent", async () => {
+    const { client, memory, outbox, welcome, sent } = setUp();
+    welcome();
+    const results: Promise<unknown>[] = [];
+    client.on("error", () => results.push(outbox.publish("e", 1)));
+    memory.last.close(4403);
+    await expect(results[0]).rejects.toMatchObject({ code: "usage.closed" });
+    expect(sent()).toEqual([]);
+  });
+
   it("close() rejects what waits and what comes, and leaves no timer and no listener", async () => {
     const { clock, client, outbox, welcome, sent } = setUp({}, { autoConnect: false });
     const waiting = outbox.publish("e", 1);

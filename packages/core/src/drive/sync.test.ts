@@ -331,9 +331,16 @@ describe("a synced view", () => {
     stream.publish({ key: "k", data: "log" });
     stream.publish({ data: "no key" });
     stream.publish({ key: "x", deleted: true });
+    stream.memory.last.deliver(
+      JSON.stringify({ type: "event", channel: "c", event: "named", data: "state", revision: 1, tag: "s" }),
+    );
     stream.memory.last.deliver(JSON.stringify({ type: "event", channel: "c", event: "v", key: "volatile", data: 1 }));
     await settle();
-    expect(applied[1]).toEqual({ set: [{ key: "k", value: "log" }], deleted: ["x"], reset: false });
+    const set = [
+      { key: "k", value: "log" },
+      { key: "named", value: "state" },
+    ];
+    expect(applied[1]).toEqual({ set, deleted: ["x"], reset: false });
   });
 
   it("what toItem throws or gets wrong is reported and stops nothing", async () => {
