@@ -1,6 +1,6 @@
 // `/api/v1/events` over real sockets, as another language would use it. PROTOCOL §11.
 import { request as httpRequest } from "node:http";
-import type { Verdict } from "@trunkline/core/wire";
+import { type Verdict, defineContract, event } from "@trunkline/core/wire";
 import type { GatewayOptions } from "@trunkline/gateway";
 import { memoryBroker } from "@trunkline/gateway";
 import { describe, expect, it } from "vitest";
@@ -23,7 +23,7 @@ describe("a plain event stream", () => {
     expect(client.response.status).toBe(200);
     expect(Object.fromEntries(client.response.headers)).toMatchObject({
       "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-store",
+      "cache-control": "no-store, no-transform",
       "x-accel-buffering": "no",
     });
     const { epoch } = await on.gateway.publish({ event: "post.created", data: { "a\n": "b" } }, { account: "acme" });
@@ -85,6 +85,27 @@ describe("a plain event stream", () => {
     const again = await openEventStream(on.url, { key: acme, lastEventId: gap?.id ?? "" });
     await again.count(1);
     expect(again.numbers).toEqual([21]);
+  });
+
+  it("§11.1 has both lines in its ids: it comes back to the latest value of each key, and to every event", async () => {
+    const contract = defineContract({ events: { set: event<number>({ delivery: "state" }) } });
+    const on = await startGateway({ contract });
+    const set = (key: string, data: number) => on.gateway.publish({ event: "set", key, data }, { account: "acme" });
+    const before = await openEventStream(on.url, { key: acme });
+    await set("a", 1);
+    await publish(on, 1);
+    const [first, second] = await before.count(2);
+    expect(first?.id.split(":")).toHaveLength(5);
+    expect(second?.id.split(":").slice(3)).toEqual(first?.id.split(":").slice(3));
+    before.leave();
+    await gone(on);
+    for (const data of [2, 3, 4]) await set("b", data);
+    await publish(on, 2);
+    const after = await openEventStream(on.url, { key: acme, lastEventId: before.lastEventId });
+    await set("a", 5);
+    await after.count(3);
+    const values = after.events.filter((one) => one.event === "set").map(({ data }) => data);
+    expect([values, after.numbers]).toEqual([["4", "5"], [2]]);
   });
 
   it("§11.1 keeps the line open with a comment every heartbeat, and wants no answer", async () => {

@@ -18,6 +18,16 @@ it("hands out each frame once and in order, whatever order they come in", () => 
   );
 });
 
+it("holds one frame of any size, and several that are small together", () => {
+  const large = "x".repeat(100_000);
+  const inbox = new Inbox();
+  expect(inbox.take(2, large)).toEqual([]);
+  expect(inbox.take(3, "y")).toBe(null);
+  expect(inbox.take(1, "")).toEqual(["", large]);
+  for (let number = 4; number < 10; number++) expect(inbox.take(number, "x".repeat(10_000))).toEqual([]);
+  expect(inbox.take(10, "x".repeat(10_000))).toBe(null);
+});
+
 it("says that one is lost when too many wait for it", () => {
   const inbox = new Inbox();
   for (let number = 2; number < 66; number++) expect(inbox.take(number, "")).toEqual([]);

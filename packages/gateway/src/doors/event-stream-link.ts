@@ -56,7 +56,8 @@ export class EventStreamLink implements SessionLink {
       response.req.socket.setTimeout(0);
       response.writeHead(200, {
         "Content-Type": "text/event-stream; charset=utf-8",
-        "Cache-Control": "no-store",
+        // Compressing it on the way would hold events back.
+        "Cache-Control": "no-store, no-transform",
         "X-Accel-Buffering": "no",
         "X-Content-Type-Options": "nosniff",
         Connection: "close",
