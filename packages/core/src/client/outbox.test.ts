@@ -10,6 +10,7 @@ const config: OutboxConfig = {
   maxMessages: 5,
   maxBytes: 100,
   messagesPerSecond: 100,
+  maxUnanswered: 50,
   backoff: schedule([1_000, 2_000, 4_000]),
 };
 const frame = (ref: number, channel = "c"): PublishFrame => ({
@@ -193,6 +194,12 @@ describe("the outbox", () => {
     expect(step(up(2))).toEqual(["1"]);
   });
 
+  it("§9 leaves no more than so many unanswered on a link", () => {
+    const { step } = setUp({ maxUnanswered: 2 });
+    expect(step(publish(1), publish(2), publish(3), up(1), publish(4, "other"))).toEqual(["1", "2"]);
+    expect(step(ok(1), ok(2))).toEqual(["1=ok", "3", "2=ok", "4"]);
+  });
+
   it("§9 gives a link no more than its messages per second, after a burst", () => {
     const { step, at, wakeAt } = setUp({ maxMessages: 100, maxBytes: 10_000, messagesPerSecond: 2 });
     for (let ref = 1; ref <= 30; ref++) step(publish(ref));
@@ -245,7 +252,7 @@ describe("random losses and answers", () => {
 
   /** A gateway with a dedupe window, links that lose what is under way, and one outbox. */
   function run(schedule: readonly Op[], { away = false, restarts = false, windowMs = Infinity }: Model) {
-    const queue = new OutboxQueue({ ...config, maxMessages: 8, maxBytes: 1e9, messagesPerSecond: 1 });
+    const queue = new OutboxQueue({ ...config, maxMessages: 8, maxBytes: 1e9, messagesPerSecond: 1, maxUnanswered: 3 });
     const executed: PublishFrame[] = [];
     const calls: PublishFrame[] = [];
     const results = new Map<number, PublishReceipt | TrunklineError>();

@@ -12,6 +12,8 @@ export interface OutboxConfig {
   readonly maxBytes: number;
   /** Messages that one link is given per second; ten times as many in one burst. */
   readonly messagesPerSecond: number;
+  /** Messages that one link may leave unanswered. */
+  readonly maxUnanswered: number;
   /** Ceilings of the waits after a gateway that could not publish just now. */
   readonly backoff: Backoff;
 }
@@ -206,17 +208,19 @@ export class OutboxQueue {
   }
 
   #flush(now: number, effects: OutboxEffect[]): void {
-    const { messagesPerSecond } = this.#config;
+    const { messagesPerSecond, maxUnanswered } = this.#config;
     const earned = ((now - this.#filledAt) * messagesPerSecond) / 1000;
     this.#tokens = Math.min(messagesPerSecond * 10, this.#tokens + earned);
     this.#filledAt = now;
     const lanes = this.#lanes();
+    let unanswered = 0;
+    for (const { link } of this.#letters.values()) if (link === this.#link) unanswered++;
     for (const letter of this.#letters.values()) {
       const lane = lanes.get(letter.frame.channel);
       if (letter.link || !lane || lane.elsewhere) continue;
       // First what may have been published; knowing what became of that, what was refused, and the rest behind it.
       if (lane.refused && lane.open && (letter.refusal || letter.doubtSince === undefined)) continue;
-      if (this.#tokens < 1) return;
+      if (this.#tokens < 1 || unanswered++ >= maxUnanswered) return;
       this.#tokens--;
       letter.link = this.#link;
       letter.sentAt = now;

@@ -66,6 +66,8 @@ const shape: { readonly [Name in keyof Required<OutboxOptions>]: Shape } = {
 };
 /** A gateway cuts off who sends a longer frame (PROTOCOL §9); the rest is for `retryMs`. */
 const maxFrameBytes = 65_536 - 32;
+/** Half of what a gateway takes by default, so that a page may have two outboxes. */
+const maxUnanswered = 50;
 const backoff = schedule([500, 1_000, 2_000, 4_000, 8_000]);
 
 /**
@@ -80,7 +82,7 @@ export function createOutbox<C extends Contract = Contract>(client: Client<C>, g
   const line = lineOf(client);
   const { clock } = line;
   const { newId = () => `${clock.random()}${clock.random()}`.replaceAll("0.", "") } = options;
-  const queue = new OutboxQueue({ ...options, backoff });
+  const queue = new OutboxQueue({ ...options, maxUnanswered, backoff });
   const waiting = new Map<number, Deferred<PublishReceipt>>();
   let timer: TimerHandle | undefined;
   let closed = client.status === "disconnected" && client.health().phase !== "idle";
