@@ -90,13 +90,19 @@ export async function openLink(
 export interface HelloOptions {
   readonly token?: string;
   readonly streams?: HelloFrame["streams"];
+  /** @defaultValue "test" */
+  readonly instance?: string;
+  readonly generation?: number;
   readonly headers?: Record<string, string>;
 }
 
 /** Opens a `trunkline.v1` link and says hello. */
-export async function sayHello(url: string, { token, streams, headers }: HelloOptions = {}): Promise<FrameClient> {
+export async function sayHello(
+  url: string,
+  { headers, instance = "test", ...rest }: HelloOptions = {},
+): Promise<FrameClient> {
   const client = await openLink(url, { protocols: ["trunkline.v1"], ...(headers && { headers }) });
-  client.send({ type: "hello", instance: "test", ...(token && { token }), ...(streams && { streams }) });
+  client.send({ type: "hello", instance, ...rest });
   return client;
 }
 

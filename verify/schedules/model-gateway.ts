@@ -1,7 +1,9 @@
 // A gateway without sockets: the real sessions and the real hub over a model broker.
 import { keyring } from "../../packages/gateway/src/auth/api-key.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
+import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
 import { createStats } from "../../packages/gateway/src/metrics.ts";
+import { createPublishing } from "../../packages/gateway/src/publishing.ts";
 import { SessionDriver, type SessionHost } from "../../packages/gateway/src/session-driver.ts";
 import { gatewayDefaults } from "@trunkline/gateway";
 import type { Clock, Logger } from "@trunkline/core/ports";
@@ -44,6 +46,7 @@ export class ModelGateway {
         rate: limits.messagesPerSecond,
         burst: limits.messageBurst,
         canSubscribe: true,
+        pendingPublishes: 100,
       },
       hub: this.#hub,
       keyring: keyring({ secretKeys: [{ key: secretKey, account }] }),
@@ -51,6 +54,12 @@ export class ModelGateway {
       stats,
       logger: silent,
       authorize: () => true,
+      publishing: createLinkPublishing({
+        publishing: createPublishing({ broker, stats }),
+        authorize: undefined,
+        stats,
+        onFailure: onError,
+      }),
       spreadMs: () => 0,
       announce: () => null,
       callbackFailed: (_, cause) => onError(cause),

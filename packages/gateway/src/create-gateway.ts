@@ -19,6 +19,7 @@ import { planDrain, spreadMsOf } from "./drain.ts";
 import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 import { Hub } from "./hub/hub.ts";
 import { LinkRelay } from "./link-relay.ts";
+import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
 import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions } from "./options.ts";
@@ -180,6 +181,7 @@ class NodeGateway implements Gateway {
         rate: limits.messagesPerSecond,
         burst: limits.messageBurst,
         canSubscribe: options.authorize !== undefined,
+        pendingPublishes: limits.pendingPublishes,
       },
       hub: this.#hub,
       keyring: keys,
@@ -187,6 +189,12 @@ class NodeGateway implements Gateway {
       stats,
       logger,
       authorize: options.authorize,
+      publishing: createLinkPublishing({
+        publishing: this.#publishing,
+        authorize: options.authorizePublish,
+        stats,
+        onFailure: (cause) => this.#events.callbackFailed("authorizePublish", cause),
+      }),
       spreadMs: () => spreadMsOf(roster.sessions.length),
       announce: (connection) => this.#events.emit("connection", connection),
       callbackFailed: (what, cause) => this.#events.callbackFailed(what, cause),

@@ -7,4 +7,10 @@ export { type Address, type ListenOptions } from "./doors/own-server.ts";
 export { type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 export { type MemoryBrokerOptions, memoryBroker } from "./memory-broker.ts";
 export { type StatsSnapshot } from "./metrics.ts";
-export { type GatewayLimits, type GatewayOptions, type SubscribeRequest, gatewayDefaults } from "./options.ts";
+export {
+  type GatewayLimits,
+  type GatewayOptions,
+  type PublishAttempt,
+  type SubscribeRequest,
+  gatewayDefaults,
+} from "./options.ts";

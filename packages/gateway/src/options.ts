@@ -15,6 +15,16 @@ export interface SubscribeRequest {
   readonly connection: Connection;
 }
 
+/** What an authorizer of publishes decides on. */
+export interface PublishAttempt {
+  readonly principal: Principal;
+  /** The channel inside the principal's account. */
+  readonly channel: string;
+  /** The event's name. */
+  readonly event: string;
+  readonly connection: Connection;
+}
+
 /** PROTOCOL §9. */
 export interface GatewayLimits {
   /** Longest array frame the gateway sends, in bytes. @defaultValue 65_536 */
@@ -27,6 +37,8 @@ export interface GatewayLimits {
   readonly messagesPerSecond?: number;
   /** Messages at once. @defaultValue 1000 */
   readonly messageBurst?: number;
+  /** Publishes of one connection that may be unanswered. @defaultValue 100 */
+  readonly pendingPublishes?: number;
   /** Bytes a connection may leave unread before it is fed from history; at least 65,536. @defaultValue 1_048_576 */
   readonly unreadBytes?: number;
   /** Links that have not said hello. @defaultValue 1000 */
@@ -49,6 +61,12 @@ export interface GatewayOptions {
    * @defaultValue absent: clients get the channels that the gateway puts them on, and no others
    */
   readonly authorize?: (request: SubscribeRequest) => boolean | Promise<boolean>;
+  /**
+   * Whether a connection without a secret key may publish over its link; secret keys always may, inside their account. A throw or
+   * rejection is a no. Events go out in the order of its answers.
+   * @defaultValue absent: no
+   */
+  readonly authorizePublish?: (attempt: PublishAttempt) => boolean | Promise<boolean>;
   /** Where streams live. Closed by whoever made it. @defaultValue a `memoryBroker()` of its own, closed with the gateway */
   readonly broker?: Broker;
   /** How much the default broker keeps. */
@@ -80,6 +98,7 @@ export const gatewayDefaults = {
     subscriptions: 1000,
     messagesPerSecond: 100,
     messageBurst: 1000,
+    pendingPublishes: 100,
     unreadBytes: 1_048_576,
     greetings: 1000,
     eventBytes: 262_144,

@@ -162,13 +162,13 @@ describe("publishing", () => {
     });
   });
 
-  it("a broker that fails is gateway.unavailable, logged, and what it threw is not shown", async () => {
+  it("§8.6 a broker that fails leaves it unknown, is logged, and what it threw is not shown", async () => {
     const errors: unknown[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (_: string, fields?: object) => errors.push(fields) };
     const failure = new Error("connect redis://user:hunter2@host");
     const broken: Broker = { ...memoryBroker(), append: () => Promise.reject(failure) } as Broker;
     const outcome = await createPublishing({ broker: broken, logger }).publish(scope, { event: "a" });
-    expect(outcome).toMatchObject({ ok: false, status: 503, error: { code: "gateway.unavailable" } });
+    expect(outcome).toMatchObject({ ok: false, status: 503, error: { code: "gateway.outcome-unknown" } });
     expect(JSON.stringify(outcome)).not.toContain("hunter2");
     expect(errors).toEqual([{ error: failure, channel: "account.acme", event: "a" }]);
   });

@@ -40,8 +40,9 @@ export interface Publishing {
    * Publishes one event. Never rejects. Order of calls is order of offsets: the broker is called before this returns.
    * The receipt's `stream` is the channel; a `volatile` event gets offset 0 and epoch "", and its `id` dedupes nothing,
    * since nothing of it is stored.
+   * @param retryMs of a repetition: its first attempt was so many ms ago (PROTOCOL §8.6)
    */
-  publish(scope: PublishScope, request: PublishRequest): Promise<PublishOutcome>;
+  publish(scope: PublishScope, request: PublishRequest, retryMs?: number): Promise<PublishOutcome>;
 }
 
 const maxEventBytesDefault = 256 * 1024;
@@ -55,7 +56,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
   };
 
   return {
-    async publish({ account, dedupePrefix }, request) {
+    async publish({ account, dedupePrefix }, request, retryMs) {
       const startedAt = performance.now();
       const problem = publishProblem(request);
       if (problem !== null) return refuse(400, "gateway.bad-request", problem);
@@ -83,17 +84,16 @@ export function createPublishing(options: PublishingOptions): Publishing {
           appended = await broker.append(stream, {
             body,
             ...(id !== undefined && { dedupeKey: `${dedupePrefix}:${id}` }),
+            ...(retryMs !== undefined && { retryMs }),
             ...(delivery === "state" && key !== undefined && { state: { key, deleted: deletes } }),
           });
         }
       } catch (error) {
         logger?.error("the broker did not take a publish", { error, channel, event });
         if (error instanceof GatewayError) return refuse(503, error.code, error.message);
-        return refuse(
-          503,
-          "gateway.unavailable",
-          "the broker can't be used just now; try again, with an id to be safe from doubles",
-        );
+        // A broker says when nothing was stored; whatever else it throws leaves that open.
+        const message = "the broker failed, and nothing is known about this publish; repeat it with the same id";
+        return refuse(503, "gateway.outcome-unknown", message);
       }
       if (appended?.kind === "conflict") {
         const message = `id: expected the body that was published with this id before, got another; use a new id for a new event`;

@@ -11,6 +11,7 @@ import { type Dialect, unreachable } from "./dialect.ts";
 import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
 import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
+import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { SubscribeRequest } from "./options.ts";
 import { openSession, step } from "./session.ts";
@@ -26,6 +27,7 @@ export interface SessionHost {
   readonly stats: GatewayStats;
   readonly logger: Logger;
   readonly authorize: ((request: SubscribeRequest) => boolean | Promise<boolean>) | undefined;
+  readonly publishing: LinkPublishing;
   spreadMs(): number;
   /** Shows a connection to gateway code; a promise when that takes a while. */
   announce(connection: Connection): Promise<unknown> | null;
@@ -55,6 +57,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
+  #startedAt = 0;
 
   constructor(host: SessionHost, admitted: Admitted, origin: string | undefined) {
     this.#host = host;
@@ -68,7 +71,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   start(link: SessionLink, admitted: Admitted): void {
     this.#link = link;
     const { clock, config } = this.#host;
-    this.#go(openSession(admitted, clock.now(), config));
+    this.#startedAt = clock.now();
+    this.#go(openSession(admitted, this.#startedAt, config));
   }
 
   get link(): SessionLink {
@@ -218,6 +222,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
         return void this.#join(effect);
       case "leave":
         return this.#leave(effect.channel);
+      case "publish":
+        return void this.#publish(effect);
       case "refused":
         countRefused(this.#host.stats, effect.code);
         return this.#host.logger.info("refused", { connection: this.id, code: effect.code });
@@ -264,6 +270,14 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
       this.#host.callbackFailed("authorize", cause);
     }
     this.#input({ kind: "authorized", channel, allowed });
+  }
+
+  async #publish({ ref, request, retryMs }: Extract<SessionEffect, { readonly kind: "publish" }>): Promise<void> {
+    // The frame of a repetition may have been as slow as the link is old (PROTOCOL §8.6).
+    const sinceFirst = retryMs === undefined ? undefined : retryMs + (this.#host.clock.now() - this.#startedAt);
+    const outcome = await this.#host.publishing.publish(this, request, sinceFirst);
+    const answer = outcome.ok ? outcome.receipt : { error: outcome.error };
+    this.#input({ kind: "published", answer: { type: "published", ref, ...answer } });
   }
 
   #addFeed({ channel, position }: StreamRequest): Feed {

@@ -109,6 +109,7 @@ export function onPrepared(
     bad,
     bucket,
     unanswered: 0,
+    publishing: 0,
   };
   const { heartbeatMs, frameBytes, subscriptions } = config;
   const connected: SessionEffect = send({

@@ -1,5 +1,13 @@
 // What a session is made of: its states, what happens to it, and what it asks for. Types and the smallest steps.
-import type { GatewayFrame, Position, StreamRequest, Verdict, WireError } from "@trunkline/core/wire";
+import type {
+  GatewayFrame,
+  Position,
+  PublishRequest,
+  PublishedFrame,
+  StreamRequest,
+  Verdict,
+  WireError,
+} from "@trunkline/core/wire";
 import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Read, TokenBucket } from "./session-frames.ts";
@@ -16,6 +24,8 @@ export interface SessionConfig {
   readonly burst: number;
   /** Whether clients may ask for streams: somebody has to decide. */
   readonly canSubscribe: boolean;
+  /** Publishes of one connection that may be unanswered. */
+  readonly pendingPublishes: number;
 }
 
 export interface Alive {
@@ -47,11 +57,12 @@ export interface Open extends Alive {
   readonly phase: "open";
   /** Pings that nothing was heard since. */
   readonly unanswered: number;
+  /** Publishes without an answer. */
+  readonly publishing: number;
 }
 /** Told to leave (PROTOCOL §7.4); all else goes on. */
-export interface Draining extends Alive {
+export interface Draining extends Omit<Open, "phase"> {
   readonly phase: "draining";
-  readonly unanswered: number;
 }
 interface Closed {
   readonly phase: "closed";
@@ -78,6 +89,8 @@ export type SessionInput =
   | { readonly kind: "authorized"; readonly channel: string; readonly allowed: boolean }
   /** Every stream of the `prepare` effect has its verdict. */
   | Prepared
+  /** What became of a `publish` effect. */
+  | { readonly kind: "published"; readonly answer: PublishedFrame }
   /** Gateway code puts the connection on a channel, or takes it off. */
   | { readonly kind: "subscribe" | "unsubscribe"; readonly channel: string }
   /** Time has passed. */
@@ -102,6 +115,13 @@ export type SessionEffect =
   /** Joins one stream, or joins it again from `position`; its verdict is sent when it is known. */
   | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
   | { readonly kind: "leave"; readonly channel: string }
+  /** Answered by `published`. `retryMs`: the first attempt was so long ago. */
+  | {
+      readonly kind: "publish";
+      readonly ref: number;
+      readonly request: PublishRequest;
+      readonly retryMs: number | undefined;
+    }
   | { readonly kind: "refused"; readonly code: string }
   | { readonly kind: "close"; readonly code: number; readonly reason: string }
   /** Leaves every stream; always the last effect of a connection, once. */

@@ -14,6 +14,7 @@ const config: SessionConfig = {
   rate: 100,
   burst: 200,
   canSubscribe: true,
+  pendingPublishes: 2,
 };
 const principal: Principal = { kind: "secret", account: "acme", keyId: "0" };
 const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
@@ -287,6 +288,54 @@ describe("an open connection", () => {
     ]);
   });
 
+  it("§8.5 a publish is handed on without fields that are not ours, and answered when it is done", () => {
+    const request = { event: "e", data: null, channel: "c", key: "k", id: "i", meta: {} };
+    const answer = { type: "published", ref: 7, stream: "c", offset: 1, epoch: "x" } as const;
+    const { effects } = play(v1, [
+      ...entry,
+      text({ type: "publish", ref: 7, ...request, retryMs: 5, toString: 1 }),
+      { kind: "drain", spreadMs: 0 },
+      { kind: "published", answer },
+      text({ type: "publish", ref: 8, event: "e" }),
+    ]);
+    expect(effects[5]).toEqual([{ kind: "publish", ref: 7, request, retryMs: 5 }]);
+    expect(effects[7]).toEqual([{ kind: "send", frame: answer }]);
+    expect(effects[8]).toEqual([{ kind: "publish", ref: 8, request: { event: "e" }, retryMs: undefined }]);
+  });
+
+  it("§8.5 too many unanswered publishes are refused one by one, until there are answers again", () => {
+    const publish = (ref: number): SessionInput => text({ type: "publish", ref, event: "e" });
+    const answer = { type: "published", ref: 1, error: { code: "c", message: "m" } } as const;
+    const { effects } = play(v1, [
+      ...entry,
+      publish(1),
+      publish(2),
+      publish(3),
+      { kind: "published", answer },
+      publish(4),
+    ]);
+    expect(effects[7]).toMatchObject([
+      { kind: "refused", code: "gateway.limit" },
+      { kind: "send", frame: { type: "published", ref: 3, error: { code: "gateway.limit" } } },
+    ]);
+    expect(kinds(effects[9])).toEqual(["publish"]);
+  });
+
+  it("§3.4 a publish without a number or a name is a bad message, and an answer after the end means nothing", () => {
+    const answer = { type: "published", ref: 1 } as const;
+    const { effects } = play(v1, [
+      ...entry,
+      text({ type: "publish", event: "e" }),
+      text({ type: "publish", ref: 1, event: 7 }),
+      text({ type: "publish", ref: 1, event: "e" }),
+      { kind: "gone" },
+      { kind: "published", answer },
+    ]);
+    expect(effects[5]).toMatchObject([{ frame: { code: "peer.bad-frame" } }]);
+    expect(effects[6]).toMatchObject([{ frame: { code: "peer.bad-frame" } }]);
+    expect(effects[9]).toEqual([]);
+  });
+
   it("§10.3 a plain client may say pong, and is answered an error for all else", () => {
     const enter = [announced, prepared("account.acme")];
     const { effects } = play(plain, [...enter, { kind: "text", text: "pong", now: 0 }, text({ type: "ping" })]);
@@ -303,6 +352,7 @@ describe("any input in any order", () => {
     fc.record({ type: fc.constant("subscribe"), streams }),
     fc.record({ type: fc.constant("unsubscribe"), channels: fc.array(channel, { maxLength: 3 }) }),
     fc.record({ type: fc.constantFrom("ping", "pong", "other") }),
+    fc.record({ type: fc.constant("publish"), ref: fc.nat(), event: fc.string() }),
     fc.jsonValue(),
   );
   const now = fc.integer({ min: 0, max: 60_000 });

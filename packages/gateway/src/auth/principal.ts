@@ -22,7 +22,7 @@ export function accountProblem(account: unknown): string | null {
   return `expected 1–64 letters, digits, "_" or "-", got ${typeof account === "string" ? JSON.stringify(account) : typeof account}`;
 }
 
-/** Whether `principal` may publish at all; it never may outside its account. */
+/** Whether `principal` may publish without anybody being asked; it never may outside its account. */
 export function mayPublish(principal: Principal): boolean {
   return principal.kind === "secret";
 }
