@@ -2,7 +2,7 @@
 import { Agent, request } from "node:http";
 import { redisBroker } from "@trunkline/broker-redis";
 import { memoryBroker } from "@trunkline/gateway";
-import { type Client, createClient } from "trunkline";
+import { type Client, createClient, createOutbox } from "trunkline";
 import { eventStreamTransport } from "trunkline/event-stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
@@ -77,6 +77,27 @@ describe("a client over an event stream", () => {
     }
     expect(heard).toEqual(numbers(1, 200));
     expect(gaps).toEqual([]);
+  });
+
+  it("§8.5 publishes over the link where it may: each event once, through every cut", async () => {
+    const on = await startGateway();
+    const proxy = await startChaosProxy(on.url);
+    onTestFinished(() => proxy.close());
+    const { client, heard } = open(proxy.url);
+    const outbox = createOutbox(client);
+    await client.ready();
+    const receipts: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const publishes = numbers(round * 10 + 1, round * 10 + 10).map((n) => outbox.publish("tick", n));
+      proxy.reset();
+      receipts.push(...(await Promise.all(publishes)).map(({ offset }) => offset));
+    }
+    await until("all came", () => heard.length === 100);
+    expect(receipts).toEqual(numbers(1, 100));
+    expect(heard).toEqual(numbers(1, 100));
+    const page = createClient({ url: on.url, publicKey: testKeys.page, transport: eventStreamTransport() });
+    onTestFinished(() => page.close());
+    await expect(createOutbox(page).publish("tick", 1)).rejects.toMatchObject({ code: "gateway.forbidden" });
   });
 
   it("§6.1 stops for good at a key that is refused", async () => {
