@@ -18,7 +18,10 @@ async function setUp(options: GatewayOptions = {}, outboxOptions: OutboxOptions 
 }
 
 it("§8.6 publishes 500 events over a link that is reset again and again: each once, in order, each call with its receipt", async () => {
-  const { proxy, reader, outbox } = await setUp({ limits: { messagesPerSecond: 10_000, messageBurst: 10_000 } }, { messagesPerSecond: 5_000 });
+  const { proxy, reader, outbox } = await setUp(
+    { limits: { messagesPerSecond: 10_000, messageBurst: 10_000 } },
+    { messagesPerSecond: 5_000 },
+  );
   const results: Promise<{ readonly offset: number }>[] = [];
   for (let n = 0; n < 500; n++) {
     results.push(outbox.publish("tick", n));

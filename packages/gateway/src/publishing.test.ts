@@ -112,6 +112,26 @@ describe("publishing", () => {
     expect(state.entries.map(({ offset, deleted }) => [offset, deleted])).toEqual([[2, true]]);
   });
 
+  it("§8.6 a repeated volatile event is not broadcast again: nobody knows what became of the first attempt", async () => {
+    const broker = memoryBroker();
+    const heard: string[] = [];
+    const session = broker.open({
+      onEntry: () => {},
+      onVolatile: (_, body) => heard.push(body),
+      onDoubt: () => {},
+      onAvailable: () => {},
+    });
+    await session.subscribe("acme/account.acme" as StreamName);
+    const publishing = createPublishing({ broker, contract });
+    const request = { event: "cursor.moved", id: "one" };
+    expect(await publishing.publish(scope, request)).toMatchObject({ ok: true });
+    expect(await publishing.publish(scope, request, 5)).toMatchObject({
+      ok: false,
+      error: { code: "gateway.outcome-unknown" },
+    });
+    expect(heard.length).toBe(1);
+  });
+
   it("§5.1 a state event's key is its name when it names none, and is told", async () => {
     const broker = memoryBroker();
     await createPublishing({ broker, contract }).publish(scope, { event: "price.set", data: 1 });

@@ -77,7 +77,10 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const stream = streamName(account, channel);
       let appended: Appended | null;
       try {
-        if (delivery === "volatile") {
+        if (delivery === "volatile" && retryMs !== undefined) {
+          // Nothing is kept of the first attempt.
+          appended = { kind: "unknown" };
+        } else if (delivery === "volatile") {
           await broker.broadcast(stream, body);
           appended = null;
         } else {
@@ -100,7 +103,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
         return refuse(409, "gateway.conflict", message);
       }
       if (appended?.kind === "unknown") {
-        const message = "the first attempt was too long ago to say whether it was executed; nothing was published now";
+        const message = "nothing is kept that says whether the first attempt was executed; nothing was published now";
         return refuse(503, "gateway.outcome-unknown", message);
       }
       const duplicate = appended?.kind === "duplicate";
