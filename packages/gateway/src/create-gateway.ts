@@ -17,6 +17,7 @@ import { type UpgradeDoor, createUpgradeDoor } from "./doors/upgrade.ts";
 import { WsLink } from "./doors/ws-link.ts";
 import { planDrain, spreadMsOf } from "./drain.ts";
 import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
+import { HeadTimer } from "./hub/head-timer.ts";
 import { Hub } from "./hub/hub.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
@@ -88,6 +89,7 @@ class NodeGateway implements Gateway {
   readonly #upgrade: UpgradeDoor;
   readonly #eventStream: ReturnType<typeof createEventStreamDoor>;
   readonly #relay: LinkRelay;
+  readonly #headTimer: HeadTimer;
   readonly #publishing: Publishing;
   readonly #publishApi: ReturnType<typeof createPublishApi>;
   readonly #health: ReturnType<typeof createHealth>;
@@ -125,6 +127,7 @@ class NodeGateway implements Gateway {
       onError: (error) => this.#events.report(error),
       onAvailable: (available) => (this.#brokerAvailable = available),
     });
+    this.#headTimer = new HeadTimer(clock, resolved.heartbeatMs, () => this.#hub.checkHeads());
     this.#publishing = createPublishing({
       broker,
       contract: options.contract,
@@ -156,6 +159,7 @@ class NodeGateway implements Gateway {
     ): void => {
       const driver = new SessionDriver(this.#host, admitted, origin);
       roster.add(driver);
+      this.#headTimer.start();
       driver.start(linkTo(driver), admitted);
     };
     this.#upgrade = createUpgradeDoor({
@@ -201,6 +205,7 @@ class NodeGateway implements Gateway {
       onGreeting: (change) => (this.#greeting += change),
       onOver: (driver, announced, code) => {
         roster.over(driver);
+        if (roster.sessions.length === 0) this.#headTimer.stop();
         if (announced) void this.#events.emit("disconnection", driver, code);
       },
       onGone: (driver) => roster.gone(driver),

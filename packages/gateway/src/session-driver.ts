@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger } from "@trunkline/core/ports";
-import { CloseCode, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
+import { CloseCode, type StreamPosition, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import type { Keyring } from "./auth/api-key.ts";
 import { type Principal, streamName } from "./auth/principal.ts";
@@ -41,6 +41,9 @@ export interface SessionHost {
   onGone(driver: SessionDriver): void;
 }
 
+/** Streams whose positions one ping may carry (PROTOCOL §4.2). */
+const positionsPerPing = 64;
+
 export class SessionDriver implements Connection, Reader, LinkOwner {
   readonly id = randomUUID();
   readonly form: Form;
@@ -58,6 +61,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   #greeted = false;
   #code: number = CloseCode.abnormal;
   #startedAt = 0;
+  #pingedAt = 0;
+  /** Which feed the next ping begins with, when there are more than it can tell of. */
+  #turn = 0;
 
   constructor(host: SessionHost, admitted: Admitted, origin: string | undefined) {
     this.#host = host;
@@ -142,7 +148,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   /** Time has passed. Cheap when nothing is due. */
   sweep(now: number): void {
     if (this.#state.phase === "closed" || now < this.#state.dueAt) return;
-    this.#input({ kind: "sweep", now, spreadMs: this.#host.spreadMs() });
+    const quiet = this.#quiet();
+    this.#pingedAt = now;
+    this.#input({ kind: "sweep", now, spreadMs: this.#host.spreadMs(), quiet });
   }
 
   onText(text: string): void {
@@ -305,7 +313,20 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
     this.#input({ kind: "prepared", verdicts, connection: this.id, spreadMs: this.#host.spreadMs(), now: clock.now() });
   }
 
+  /** Where those streams are that nothing was sent of since the last ping; of very many, some each time. */
+  #quiet(): readonly StreamPosition[] {
+    if (this.dialect === "plain" || this.#feeds === null || !this.#greeted) return [];
+    let feeds = [...this.#feeds.values()];
+    if (feeds.length > positionsPerPing) {
+      const from = this.#turn % feeds.length;
+      this.#turn = from + positionsPerPing;
+      feeds = [...feeds, ...feeds].slice(from, from + positionsPerPing);
+    }
+    return this.#host.hub.positions(feeds, this.#pingedAt);
+  }
+
   #startFeeds(): void {
+    this.#pingedAt = this.#host.clock.now();
     this.#greeted = true;
     this.#host.stats.connections[this.dialect] += 1;
     for (const feed of this.#feeds?.values() ?? []) this.#host.hub.run(feed);

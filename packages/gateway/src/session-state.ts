@@ -4,6 +4,7 @@ import type {
   Position,
   PublishRequest,
   PublishedFrame,
+  StreamPosition,
   StreamRequest,
   Verdict,
   WireError,
@@ -93,8 +94,13 @@ export type SessionInput =
   | { readonly kind: "published"; readonly answer: PublishedFrame }
   /** Gateway code puts the connection on a channel, or takes it off. */
   | { readonly kind: "subscribe" | "unsubscribe"; readonly channel: string }
-  /** Time has passed. */
-  | { readonly kind: "sweep"; readonly now: number; readonly spreadMs: number }
+  /** Time has passed. `quiet`: where the streams are that nothing was sent of since the last ping. */
+  | {
+      readonly kind: "sweep";
+      readonly now: number;
+      readonly spreadMs: number;
+      readonly quiet?: readonly StreamPosition[];
+    }
   | { readonly kind: "drain"; readonly spreadMs: number }
   | { readonly kind: "close"; readonly code: number; readonly reason: string }
   /** The link ended by itself. */

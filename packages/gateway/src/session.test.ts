@@ -272,6 +272,17 @@ describe("an open connection", () => {
     expect(effects.at(-1)?.[0]).toMatchObject({ code: 4408 });
   });
 
+  it("§4.2 ping says where quiet streams are, and nothing when none is", () => {
+    const quiet = [{ channel: "a", offset: 3, tag: "t" }];
+    const { effects } = play(v1, [
+      ...entry,
+      { kind: "sweep", now: 25_000, spreadMs: 1, quiet },
+      { kind: "sweep", now: 50_000, spreadMs: 1, quiet: [] },
+    ]);
+    expect(effects[5]).toEqual([{ kind: "send", frame: { type: "ping", positions: quiet, spreadMs: 1 } }]);
+    expect(effects[6]).toEqual([{ kind: "send", frame: { type: "ping", spreadMs: 1 } }]);
+  });
+
   it("§2.3 the greeting has an end, and so has the way in behind it", () => {
     const late: SessionInput = { kind: "sweep", now: 10_000, spreadMs: 0 };
     expect(play(v1, [late]).effects[1]).toContainEqual(expect.objectContaining({ kind: "close", code: 4408 }));

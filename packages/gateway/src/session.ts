@@ -86,7 +86,7 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
     case "unsubscribe":
       return onTakeOff(state, input.channel);
     case "sweep":
-      return onSweep(state, input.now, input.spreadMs, config);
+      return onSweep(state, input, config);
     case "drain":
       if (state.phase !== "open") return [state, []];
       return [{ ...state, phase: "draining" }, [send({ type: "drain", spreadMs: input.spreadMs })]];
@@ -267,7 +267,11 @@ function withStreams(state: Open | Draining, [streams, answers]: readonly [Strea
   return [streams === state.streams ? state : { ...state, streams }, effects];
 }
 
-function onSweep(state: LiveState, now: number, spreadMs: number, config: SessionConfig): SessionStep {
+function onSweep(
+  state: LiveState,
+  { now, spreadMs, quiet = [] }: Extract<SessionInput, { readonly kind: "sweep" }>,
+  config: SessionConfig,
+): SessionStep {
   if (now < state.dueAt) return [state, []];
   if (state.phase === "greeting") {
     return fatal(
@@ -289,5 +293,5 @@ function onSweep(state: LiveState, now: number, spreadMs: number, config: Sessio
   if (state.expectsPong && state.unanswered >= 2)
     return end([{ kind: "close", code: CloseCode.timeout, reason: "two pings unanswered" }]);
   const next = { ...state, unanswered: state.unanswered + 1, dueAt: now + config.heartbeatMs };
-  return [next, [send({ type: "ping", spreadMs })]];
+  return [next, [send({ type: "ping", ...(quiet.length > 0 && { positions: quiet }), spreadMs })]];
 }

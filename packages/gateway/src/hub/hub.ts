@@ -178,7 +178,7 @@ export class Hub implements BrokerListener, LiveLine {
     this.#checkedAt = clock.now();
     const isClosed = (): boolean => this.#closed;
     return checkHeads(known, { broker, clock, isClosed, onDoubt: (channel) => doubt(channel, this.#repair) }).catch(
-      onError,
+      (error: unknown) => (this.#closed ? undefined : onError(error)),
     );
   }
 
