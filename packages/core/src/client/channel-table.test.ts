@@ -86,10 +86,33 @@ describe("§5.5 the rule per event", () => {
 describe("§5.3 verdicts", () => {
   it("fresh and gap: live events follow their position", () => {
     for (const verdict of ["fresh", "gap"] as const) {
-      const table = live(4);
+      const table = new ChannelTable();
+      table.subscribe("c");
+      table.requests();
       expect(table.apply({ ...fresh(9), verdict, from: 5, to: 9, reason: "retention" } as Verdict)).toBe(true);
       expect(table.accept(event(10))).toBe(true);
     }
+  });
+
+  it("fresh where there is a cursor: what lies between would be lost, so ask from there, once", () => {
+    const table = live(4);
+    expect([table.apply(fresh(9)), table.requests()]).toEqual([false, [{ channel: "c", position: at(4) }]]);
+    // A gateway that answers that with fresh knows no better.
+    expect([table.apply(fresh(9)), table.due, cursor(table)]).toEqual([true, false, at(9)]);
+  });
+
+  it("§7.4 recovered, or a gap of what is no longer kept, never takes a cursor back; a fork and another life do", () => {
+    const gap = (reason: string, epoch = "e"): Verdict =>
+      ({ channel: "c", verdict: "gap", from: 1, to: 3, reason, position: at(3, "t3", epoch) }) as Verdict;
+    const after = (verdict: Verdict) => {
+      const table = live(6);
+      table.apply(verdict);
+      return cursor(table);
+    };
+    expect(after({ channel: "c", verdict: "recovered", position: at(3), count: 0 })).toEqual(at(6));
+    expect(after(gap("retention"))).toEqual(at(6));
+    for (const reason of ["fork", "future"]) expect(after(gap(reason))).toEqual(at(3));
+    expect(after(gap("epoch", "new"))).toEqual(at(3, "t3", "new"));
   });
 
   it("gap epoch: the old life's cursor is gone", () => {
@@ -373,6 +396,16 @@ describe("leaving", () => {
     expect(table.apply(fresh(5))).toBe(false);
     expect([table.accept(event(5)), table.accept(event())]).toEqual([false, false]);
     expect(table.settled).toBe(true);
+  });
+  it("remembers no more than 1,000 names of what was left", () => {
+    const table = new ChannelTable();
+    const names = Array.from({ length: 1_001 }, (_, index) => `c${index}`);
+    for (const name of names) {
+      table.subscribe(name);
+      table.unsubscribe(name);
+    }
+    expect(names.filter((name) => !table.accept(event(undefined, "", name))).length).toBe(1_000);
+    expect([table.accept(event(undefined, "", "c1000")), table.health(), table.settled]).toEqual([false, [], true]);
   });
   it("is silent for what it does not know", () => {
     expect(new ChannelTable().unsubscribe("c")).toBe(false);

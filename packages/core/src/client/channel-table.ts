@@ -3,10 +3,9 @@ import type { EventFrame, Position, StateMark, StreamPosition, StreamRequest, Ve
 
 /**
  * `live`: events follow the cursor · `due`: to be asked for · `pending`: asked for, a verdict is awaited; in both, events
- * are dropped · `refused`: the gateway does not let us in; the cursor is kept, since gateway code may still do so (§5.4) ·
- * `left`: unsubscribed on this link.
+ * are dropped · `refused`: the gateway does not let us in; the cursor is kept, since gateway code may still do so (§5.4).
  */
-export type StreamState = "live" | "due" | "pending" | "refused" | "left";
+export type StreamState = "live" | "due" | "pending" | "refused";
 
 interface Stream {
   readonly channel: string;
@@ -39,18 +38,22 @@ function requestOf({ channel, cursor }: Stream): StreamRequest {
 
 /** Streams asked for in one frame: with the longest of names, and all of each escaped, below the 64 KiB of a `hello`. */
 const requestsPerFrame = 50;
+/** Names of channels that were left, kept for what is still on its way: of more, the oldest are forgotten. */
+const maxLeft = 1_000;
 
 /** Bounded by what was subscribed here or by the gateway. */
 export class ChannelTable {
   /** At least one stream has to be asked for: see `requests`. */
   due = false;
   readonly #streams = new Map<string, Stream>();
+  /** Unsubscribed on this link. */
+  readonly #left = new Set<string>();
 
   /** §5.5: whether `event` is to be delivered; moves the cursor. The hot path: allocates nothing for log events. */
   accept(event: EventFrame): boolean {
     const { offset, revision } = event;
     const stream = this.#streams.get(event.channel);
-    if (offset === undefined && revision === undefined) return stream?.state !== "left";
+    if (offset === undefined && revision === undefined) return !this.#left.has(event.channel);
     const cursor = stream?.cursor;
     if (cursor === undefined || stream?.state !== "live") return false;
     if (offset === undefined) return this.#change(stream, revision as number, event);
@@ -71,14 +74,16 @@ export class ChannelTable {
 
   /** The user wants `channel`, from its cursor or from now on. One that is asked for already is not asked for twice. */
   subscribe(channel: string): void {
+    this.#left.delete(channel);
     const stream = this.#open(channel);
     if (stream.state !== "pending") this.#ask(stream);
   }
 
   /** False when it was not known. Its name stays until the link ends, so that what is on its way is dropped (§12). */
   unsubscribe(channel: string): boolean {
-    const known = this.#streams.has(channel);
-    if (known) this.#streams.set(channel, { channel, state: "left" });
+    const known = this.#streams.delete(channel);
+    if (known) this.#left.add(channel);
+    if (this.#left.size > maxLeft) for (const oldest of this.#left) return this.#left.delete(oldest);
     return known;
   }
 
@@ -87,24 +92,23 @@ export class ChannelTable {
    * The rest is asked for once `move` has told what was answered.
    */
   places(): readonly StreamRequest[] {
-    const streams = [...this.#streams.values()].filter(({ state }) => state !== "left");
-    return streams.slice(0, requestsPerFrame).map(requestOf);
+    return [...this.#streams.values()].slice(0, requestsPerFrame).map(requestOf);
   }
 
   /** The new link is connected, with verdicts for `answered`. Returns what the gateway let us on that was left meanwhile. */
   move(answered: readonly Verdict[]): readonly string[] {
     const names = new Set(answered.map(({ channel }) => channel));
-    for (const stream of this.#streams.values())
-      if (stream.state !== "left" && !names.has(stream.channel)) this.#ask(stream);
-    return [...names].filter((name) => this.#streams.get(name)?.state === "left");
+    for (const stream of this.#streams.values()) {
+      stream.state = "due";
+      this.due ||= !names.has(stream.channel);
+    }
+    return [...names].filter((name) => this.#left.has(name));
   }
 
   /** A link is about to say hello: every stream is to be asked for again. */
   restart(): void {
-    for (const stream of this.#streams.values()) {
-      if (stream.state === "left") this.#streams.delete(stream.channel);
-      else this.#ask(stream);
-    }
+    this.#left.clear();
+    for (const stream of this.#streams.values()) this.#ask(stream);
   }
 
   /** What to ask for next, as much as fits in one frame; to be called until nothing is due. */
@@ -117,12 +121,16 @@ export class ChannelTable {
     });
   }
 
-  /** §5.3. False when the verdict means nothing here: its channel was left. */
+  /** §5.3. False when the verdict means nothing here: its channel was left, or it would skip what lies behind the cursor. */
   apply(verdict: Verdict): boolean {
     const { channel } = verdict;
+    if (this.#left.has(channel)) return false;
     const position = "position" in verdict && verdict.position;
     const stream = this.#open(channel);
-    if (stream.state === "left") return false;
+    if (verdict.verdict === "fresh" && stream.cursor && stream.state !== "pending") {
+      this.#ask(stream);
+      return false;
+    }
     stream.state = position ? "live" : "refused";
     if (!position) {
       // What a later version may call a verdict is none that lets us in.
@@ -133,13 +141,15 @@ export class ChannelTable {
       count = 0,
       changes = 0,
       snapshot = verdict.verdict === "snapshot",
+      reason = verdict.verdict,
     } = verdict as Partial<Extract<Verdict, { verdict: "snapshot" }> & Extract<Verdict, { verdict: "gap" }>>;
     // The events that lead to `position` come next and move the cursor, on each line for itself. What came meanwhile over the
-    // old link may have moved it further already (§7.4): what is recovered never takes it back.
+    // old link may have moved it further already (§7.4): only another line of events takes it back.
     const before = stream.cursor ?? { ...position, offset: position.offset - count };
-    const further = verdict.verdict !== "gap" && verdict.verdict !== "fresh" && before.offset > position.offset;
+    const other = ["fresh", "epoch", "fork", "future"].includes(reason);
+    const further = !other && before.offset > position.offset;
     const { offset, tag } = count || further ? before : position;
-    const ahead = verdict.verdict === "recovered" && marked(stream).offset > (position.state?.revision ?? 0);
+    const ahead = !other && marked(stream).offset > (position.state?.revision ?? 0);
     const state = snapshot ? undefined : changes || ahead ? stream.cursor?.state : position.state;
     stream.cursor = { epoch: position.epoch, offset, tag, ...(state && { state }) };
     return true;

@@ -20,6 +20,11 @@ export function closeCodeOf(errorCode: string): number {
   return refusals[errorCode.slice(8)] ?? 1006;
 }
 
+/** `state` after a link was connected for `upMs`. */
+export function rested(state: State, upMs: number): State {
+  return upMs < stableMs ? state : { ...state, attempt: 0, refreshed: false };
+}
+
 /** A new attempt, beginning with its token. */
 export function ask(state: State, config: SessionConfig, fresh = false): Step {
   const link = state.link + 1;
@@ -32,7 +37,7 @@ export function ask(state: State, config: SessionConfig, fresh = false): Step {
 /** A link is gone, or never came, or has to go. `upMs`: how long it had been connected. */
 export function afterLoss(lost: State, code: number, reason: string, upMs: number, config: SessionConfig): Step {
   const held = upMs >= stableMs;
-  const state: State = { ...lost, phase: "waiting", ...(held && { attempt: 0, refreshed: false }) };
+  const state: State = { ...rested(lost, upMs), phase: "waiting" };
   const { attempt, refreshed, spreadMs } = state;
   const rule = retryRule(code);
 

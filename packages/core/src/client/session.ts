@@ -2,7 +2,7 @@
 // clock, no dice, no promise; an input that a phase does not name changes nothing. Events do not pass here: they go
 // through the channel table to the listeners and are felt only as `heard`.
 import { answerPing, onSilence, welcome } from "./heartbeat.ts";
-import { afterLoss, ask, closeCodeOf } from "./resume.ts";
+import { afterLoss, ask, closeCodeOf, rested } from "./resume.ts";
 import {
   type Effect,
   firstState,
@@ -29,6 +29,14 @@ const hangUp: Rule<"close"> = (state, { timeoutMs }) =>
   to(state, "closing", { kind: "wake", afterMs: timeoutMs }, { kind: "hang-up" }, ...leave(state));
 const lost: Rule<"closed"> = (state, { code, reason, upMs }, config) => afterLoss(state, code, reason, upMs, config);
 const late: Rule<"woke"> = (state, { upMs }, config) => afterLoss(state, 1006, "no answer in time", upMs, config);
+
+/** One attempt may follow another for long: an old link that has gone silent meanwhile is as dead as any. */
+const again: Rule<"woke"> = (state, { quietMs = 0 }, config) => {
+  const { heartbeatMs } = state;
+  const dead = heartbeatMs > 0 && quietMs > heartbeatMs + config.heartbeatGraceMs;
+  const [next, effects] = ask(dead ? { ...state, old: 0 } : state, config);
+  return [next, dead ? [...leave(state), ...effects] : effects];
+};
 
 /** A link is open, or may become so. */
 const linked: Rules = { close: hangUp, closed: lost, woke: late };
@@ -64,12 +72,12 @@ const rules: Readonly<Record<Phase, Rules>> = {
   draining: {
     ...linked,
     ping: answerPing,
-    woke: (state, _, config) => {
-      const [next, effects] = ask({ ...state, old: state.link }, config);
+    woke: (state, { upMs }, config) => {
+      const [next, effects] = ask({ ...rested(state, upMs), old: state.link }, config);
       return [next, [{ kind: "set-aside" }, ...effects]];
     },
   },
-  waiting: { close: stop, woke: (state, _, config) => ask(state, config) },
+  waiting: { close: stop, woke: again },
   closing: { connect: start, closed: stop, woke: stop },
 };
 

@@ -60,8 +60,17 @@ export type Input =
       readonly reason: string;
       readonly upMs: number;
     }
-  /** The timer. `heard`: a frame came since it was set; `lateMs`: how much later than asked it fired. */
-  | { readonly type: "woke"; readonly heard: boolean; readonly lateMs: number; readonly upMs: number };
+  /**
+   * The timer. `heard`: a frame came since it was set; `lateMs`: how much later than asked it fired; `quietMs` (absent: 0): for
+   * at least how long no frame had come.
+   */
+  | {
+      readonly type: "woke";
+      readonly heard: boolean;
+      readonly lateMs: number;
+      readonly upMs: number;
+      readonly quietMs?: number;
+    };
 
 /** What the driver does, in order. */
 export type Effect =

@@ -401,6 +401,63 @@ describe("§7.4 make before break", () => {
     expect(client.status).toBe("connected");
   });
 
+  it("an old link that ends while the new one is greeted: what that hello did not name is asked for all the same", () => {
+    const { client, memory, old, tell, sent, errors } = drained();
+    memory.last.accept();
+    client.subscribe("late").catch(() => {});
+    client.unsubscribe("c");
+    old.drop();
+    expect(client.health()).toMatchObject({
+      status: "reconnecting",
+      connection: null,
+      lastError: { code: "link.lost" },
+    });
+    tell({ ...connectedFrame, streams: [recovered(3, 0)] });
+    expect(sent().slice(1)).toEqual([
+      { type: "unsubscribe", channels: ["c"] },
+      { type: "subscribe", streams: [{ channel: "late" }] },
+    ]);
+    expect(errors).toEqual([]);
+  });
+
+  it("§5.3 fresh over the new link for a stream that the old one has begun since: asks from its cursor", () => {
+    const { client, memory, old, over, tell, sent, told } = drained();
+    client.subscribe("d").catch(() => {});
+    memory.last.accept();
+    expect(sent()).toMatchObject([{ streams: [{ channel: "c" }, { channel: "d" }] }]);
+    over(old, { type: "verdict", streams: [fresh("d", 5)] });
+    over(old, { type: "event", channel: "d", event: "tick", data: 0, offset: 6, tag: "t6" });
+    tell({ ...connectedFrame, streams: [recovered(3, 0), fresh("d", 8)] });
+    expect(sent().slice(1)).toEqual([{ type: "subscribe", streams: [{ channel: "d", position: at(6) }] }]);
+    tell({ type: "verdict", streams: [{ channel: "d", verdict: "recovered", position: at(8), count: 2 }] });
+    for (const offset of [7, 8])
+      tell({ type: "event", channel: "d", event: "tick", data: 0, offset, tag: `t${offset}` });
+    expect(told).toEqual([6, 7, 8]);
+  });
+
+  it("says draining, and drops an old link that has gone silent meanwhile", () => {
+    const { client, memory, clock, old, over } = drained();
+    expect(client.health()).toMatchObject({ phase: "draining", status: "connected" });
+    const live = (forMs: number, beat: () => void): void => {
+      for (
+        const until = clock.now() + forMs;
+        clock.now() < until && client.status === "connected";
+        clock.advance(5_000)
+      ) {
+        if (memory.last.state === "connecting") memory.last.drop();
+        beat();
+      }
+    };
+    live(300_000, () => over(old, { type: "ping" }));
+    expect([client.status, old.state]).toEqual(["connected", "open"]);
+    expect(memory.peers.length).toBeGreaterThan(6);
+    old.vanish();
+    const silentSince = clock.now();
+    live(3_600_000, () => {});
+    expect([client.status, clock.timers, old.closedWith]).toEqual(["reconnecting", 1, null]);
+    expect(clock.now() - silentSince).toBeLessThanOrEqual(2 * 60_000);
+  });
+
   it("asks over the new link what the old one has not answered", async () => {
     const { client, memory, clock, tell, sent } = drained();
     const answered = client.ping();

@@ -222,10 +222,10 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     close,
     ready: (options) => wait(readiness.promise, "ready", clock, options),
     health: () => {
-      const { phase, attempt } = driver.state;
+      const { phase, attempt, old } = driver.state;
       return {
         status: statusOf(driver.state),
-        phase,
+        phase: old ? "draining" : phase,
         attempt,
         nextRetryInMs: phase === "waiting" ? driver.dueAt - clock.now() : null,
         connection: driver.connection,

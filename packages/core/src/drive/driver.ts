@@ -62,6 +62,10 @@ export class Driver {
   #connectedAt: number | undefined;
   #timer: TimerHandle | undefined;
   #heard = false;
+  /** No frame came between this and the time the timer was set. */
+  #heardAt = 0;
+  /** The newest hello was said beside a link that went on: it named places, and marked nothing as asked for. */
+  #beside = false;
 
   constructor(options: ResolvedOptions, outlet: Outlet) {
     const { clock } = options;
@@ -112,7 +116,7 @@ export class Driver {
       case "wake":
         return this.#arm(effect.afterMs);
       case "retry":
-        if (effect.lost) this.#outlet.lost(new LinkError("link.lost", `link lost: ${effect.lost}`));
+        if (effect.lost) this.#lost(effect.lost);
         return this.#arm(effect.ceilingMs * (1 - this.#options.jitter * this.#options.clock.random()));
       case "fail":
         // The machine fails with codes of the `gateway` family only.
@@ -125,8 +129,9 @@ export class Driver {
 
   #greet(): void {
     const { table } = this;
-    if (!this.#old) table.restart();
-    const streams = this.#old ? table.places() : table.requests();
+    this.#beside = this.#old !== undefined;
+    if (!this.#beside) table.restart();
+    const streams = this.#beside ? table.places() : table.requests();
     const { dialect } = this.#options;
     const frame = hello(this.#token, this.#instance, this.state.link, streams);
     if (dialect.enveloped) this.#link?.send(dialect.codec.encode(frame));
@@ -134,17 +139,21 @@ export class Driver {
 
   #arm(afterMs: number | null): void {
     if (this.#timer) this.#options.clock.clearTimer(this.#timer);
+    const now = this.#options.clock.now();
     this.#timer = undefined;
+    if (this.#heard) this.#heardAt = now;
     this.#heard = false;
     if (afterMs === null) return;
-    this.dueAt = this.#options.clock.now() + afterMs;
+    this.dueAt = now + afterMs;
     this.#timer = this.#options.clock.setTimer(() => {
+      const firedAt = this.#options.clock.now();
       this.#timer = undefined;
       this.feed({
         type: "woke",
         heard: this.#heard,
-        lateMs: this.#options.clock.now() - this.dueAt,
+        lateMs: firedAt - this.dueAt,
         upMs: this.#upMs(),
+        quietMs: this.#heard ? 0 : firedAt - this.#heardAt,
       });
     }, afterMs);
   }
@@ -156,8 +165,15 @@ export class Driver {
     return now - (this.#connectedAt ?? now);
   }
 
+  #lost(why: string): void {
+    this.#outlet.lost(new LinkError("link.lost", `link lost: ${why}`));
+  }
+
   #closed(attempt: number, code: number, reason: string): void {
-    if (attempt === this.#oldReading) [this.#old, this.#oldReading] = [undefined, 0];
+    if (attempt === this.#oldReading) {
+      [this.#old, this.#oldReading, this.connection] = [undefined, 0, null];
+      this.#lost(`${code} ${reason}`);
+    }
     this.feed({ type: "closed", link: attempt, code, reason, upMs: this.#upMs() });
   }
 
@@ -257,7 +273,7 @@ export class Driver {
     const { phase } = this.state;
     const newest = attempt === this.#reading;
     const greeted = newest && type === "connected" && phase === "greeting";
-    const channels = greeted && this.#old ? this.table.move(frame.streams) : [];
+    const channels = greeted && this.#beside ? this.table.move(frame.streams) : [];
     if (greeted) {
       this.connection = frame.connection;
       this.#connectedAt = this.#options.clock.now();
