@@ -12,9 +12,9 @@ export function schedule(ceilingsMs: readonly number[]): Backoff {
 export function guarded(backoff: Backoff, instead: Backoff, failed: (cause: unknown) => void): Backoff {
   return (attempt) => {
     try {
-      const ms: unknown = backoff(attempt);
-      if (Number.isFinite(ms) && (ms as number) >= 0) return ms as number;
-      throw new TypeError(`expected milliseconds, got ${typeof ms === "number" ? ms : typeof ms}`);
+      const ms = backoff(attempt);
+      if (Number.isFinite(ms) && ms >= 0) return ms;
+      throw new TypeError("expected milliseconds, 0 or more");
     } catch (cause) {
       failed(cause);
       return instead(attempt);

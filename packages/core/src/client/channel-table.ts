@@ -95,14 +95,13 @@ export class ChannelTable {
     return [...this.#streams.values()].slice(0, requestsPerFrame).map(requestOf);
   }
 
-  /** The new link is connected, with verdicts for `answered`. Returns what the gateway let us on that was left meanwhile. */
-  move(answered: readonly Verdict[]): readonly string[] {
+  /** The new link is connected, with verdicts for `answered`, to be applied next. */
+  move(answered: readonly Verdict[]): void {
     const names = new Set(answered.map(({ channel }) => channel));
     for (const stream of this.#streams.values()) {
       stream.state = "due";
       this.due ||= !names.has(stream.channel);
     }
-    return [...names].filter((name) => this.#left.has(name));
   }
 
   /** A link is about to say hello: every stream is to be asked for again. */

@@ -238,7 +238,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     unsubscribe: (channel) => {
       asked.get(channel)?.reject(new UsageError("usage.aborted", "unsubscribed"));
       asked.delete(channel);
-      if (driver.table.unsubscribe(channel)) driver.send({ type: "unsubscribe", channels: [channel] });
+      driver.unsubscribe(channel);
       settle();
     },
     [Symbol.asyncDispose]: () => close(),

@@ -36,8 +36,9 @@ const eventShape: ShapeFields = {
   offset: "count?",
   revision: "count?",
   after: "count?",
-  tag: "string?",
 };
+/** Of an event with a place. */
+const placedShape: ShapeFields = { ...eventShape, tag: "string" };
 
 /** Drives one client. A class, because a page of closures per client weighs a kilobyte more. */
 export class Driver {
@@ -54,11 +55,8 @@ export class Driver {
   #performing = false;
   #token: string | undefined;
   #link: Link | undefined;
-  /** The attempt whose frames are read; 0: none. */
-  #reading = 0;
-  /** The link that goes on while another is being made, and its attempt. */
+  /** The link that goes on while another is being made. */
   #old: Link | undefined;
-  #oldReading = 0;
   #connectedAt: number | undefined;
   #timer: TimerHandle | undefined;
   #heard = false;
@@ -100,18 +98,16 @@ export class Driver {
       case "send":
         return this.send(effect.frame);
       case "set-aside":
-        [this.#old, this.#oldReading, this.#link, this.#reading] = [this.#link, this.#reading, undefined, 0];
+        this.#old = this.#link;
+        this.#link = undefined;
         return;
-      case "leave": {
-        const old = this.#old;
-        [this.#old, this.#oldReading] = [undefined, 0];
-        return old?.close(1000, "");
-      }
+      case "leave":
+        this.#old?.close(1000, "");
+        this.#old = undefined;
+        return;
       case "hang-up":
-        this.#reading = 0;
         return this.#link?.close(1000, "");
       case "terminate":
-        this.#reading = 0;
         return this.#link?.terminate();
       case "wake":
         return this.#arm(effect.afterMs);
@@ -170,8 +166,9 @@ export class Driver {
   }
 
   #closed(attempt: number, code: number, reason: string): void {
-    if (attempt === this.#oldReading) {
-      [this.#old, this.#oldReading, this.connection] = [undefined, 0, null];
+    if (attempt === this.state.old) {
+      this.#old = undefined;
+      this.connection = null;
       this.#lost(`${code} ${reason}`);
     }
     this.feed({ type: "closed", link: attempt, code, reason, upMs: this.#upMs() });
@@ -194,7 +191,6 @@ export class Driver {
 
   #dial(attempt: number): void {
     this.#link?.terminate();
-    this.#reading = attempt;
     if (!this.#old) {
       this.connection = null;
       this.#connectedAt = undefined;
@@ -212,13 +208,23 @@ export class Driver {
     );
   }
 
+  /** By the state, which is ahead of the effects: a listener may have closed the client. */
   #reads(attempt: number): boolean {
-    return attempt === this.#reading || attempt === this.#oldReading;
+    const { phase, link } = this.state;
+    return attempt === activeLink(this.state) || (attempt === link && phase === "greeting");
   }
 
   /** Over the link whose events count. */
   send(frame: ClientFrame): void {
     (this.#old ?? this.#link)?.send(this.#options.dialect.codec.encode(frame));
+  }
+
+  /** On both links: the newer may have been asked for it already. */
+  unsubscribe(channel: string): void {
+    if (!this.table.unsubscribe(channel)) return;
+    const text = this.#options.dialect.codec.encode({ type: "unsubscribe", channels: [channel] });
+    this.#old?.send(text);
+    this.#link?.send(text);
   }
 
   flush(): void {
@@ -229,7 +235,7 @@ export class Driver {
     this.#heard = true;
     if (typeof data !== "string") {
       this.#bad("expected text, got a binary frame");
-      return (attempt === this.#reading ? this.#link : this.#old)?.close(1003, "");
+      return (attempt === this.state.old ? this.#old : this.#link)?.close(1003, "");
     }
     let messages: unknown;
     try {
@@ -238,9 +244,7 @@ export class Driver {
       // What the parser says is not passed on: it may repeat the text.
       return this.#outlet.outcome(this.#bad(`expected JSON, got ${data.length} characters that are not`));
     }
-    if (!Array.isArray(messages)) return this.#outlet.outcome(this.#receive(messages as GatewayFrame, attempt));
-    for (const message of messages) {
-      // A listener may have closed the client.
+    for (const message of (Array.isArray(messages) ? messages : [messages]) as readonly GatewayFrame[]) {
       if (this.#reads(attempt)) this.#outlet.outcome(this.#receive(message, attempt));
     }
   }
@@ -257,9 +261,7 @@ export class Driver {
       // The hot path. Only where something is wrong the walker is asked for the field's name.
       const placed = Number.isSafeInteger(place) && Number.isSafeInteger(after) && typeof tag === "string";
       if (typeof event !== "string" || typeof channel !== "string" || (place !== undefined && !placed)) {
-        return this.#bad(
-          shapeProblem(message, eventShape, "event") ?? "event.tag: expected a string beside the offset",
-        );
+        return this.#bad(shapeProblem(message, place === undefined ? eventShape : placedShape, "event") ?? "event");
       }
       if (attempt === activeLink(this.state) && this.table.accept(message)) this.#outlet.event(message);
       if (this.table.due) this.flush();
@@ -271,10 +273,10 @@ export class Driver {
     const { frame } = checked;
     const { type } = frame;
     const { phase } = this.state;
-    const newest = attempt === this.#reading;
+    const newest = attempt === this.state.link;
     const greeted = newest && type === "connected" && phase === "greeting";
-    const channels = greeted && this.#beside ? this.table.move(frame.streams) : [];
     if (greeted) {
+      if (this.#beside) this.table.move(frame.streams);
       this.connection = frame.connection;
       this.#connectedAt = this.#options.clock.now();
     }
@@ -282,7 +284,6 @@ export class Driver {
     if (newest) this.feed(frame);
     // The machine is about the newest link; the old one only has to be kept alive.
     else if (type === "ping") this.send({ ...(frame.id !== undefined && { id: frame.id }), type: "pong" });
-    if (channels.length > 0) this.send({ type: "unsubscribe", channels });
     for (const verdict of greeted || type === "verdict" ? frame.streams : []) {
       // Only while its link is the one that counts: what nobody is told, since a listener closed, must not move a cursor.
       if (attempt === activeLink(this.state) && this.table.apply(verdict)) this.#outlet.verdict(verdict);

@@ -51,7 +51,7 @@ describe("names what is wrong", () => {
     ["greetTimeoutMs", { greetTimeoutMs: "10" }],
     ["heartbeatGraceMs", { heartbeatGraceMs: Number.NaN }],
     ["channels", { channels: "news" }],
-    ["channels[1]", { channels: ["news", "x".repeat(513)] }],
+    ["512 bytes", { channels: ["news", "x".repeat(513)] }],
     ["retries", { retries: 3 }],
     ["logger", { logger: "console" }],
   ])("%s", (name, wrong) => {

@@ -96,8 +96,8 @@ export function resolveOptions(given: ClientOptions): ResolvedOptions {
   const jitter = options["jitter"] as number;
   if (!(jitter >= 0 && jitter <= 1)) problems.push("jitter: expected 0 to 1");
   // As in `subscribe`: what might not fit in a frame would end every link.
-  const long = given.channels?.findIndex?.((channel) => channel?.length > maxChannelBytes) ?? -1;
-  if (long >= 0) problems.push(`channels[${long}]: expected at most ${maxChannelBytes} bytes`);
+  if (given.channels?.some?.((channel) => channel?.length > maxChannelBytes))
+    problems.push(`channels: expected names of at most ${maxChannelBytes} bytes`);
   if (problems.length > 0) throw new UsageError("usage.bad-option", problems.join("; "));
   return options as unknown as ResolvedOptions;
 }

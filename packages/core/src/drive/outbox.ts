@@ -68,7 +68,7 @@ const shape: { readonly [Name in keyof Required<OutboxOptions>]: Shape } = {
 const maxFrameBytes = 65_536 - 32;
 /** Half of what a gateway takes by default, so that a page may have two outboxes. */
 const maxUnanswered = 50;
-const backoff = schedule([500, 1_000, 2_000, 4_000, 8_000]);
+const backoff = /* @__PURE__ */ schedule([500, 1_000, 2_000, 4_000, 8_000]);
 
 /**
  * A queue for publishing over the client's line.

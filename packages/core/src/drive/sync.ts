@@ -93,7 +93,7 @@ const shape: { readonly [Name in keyof Required<SyncOptions<never>>]: Shape } = 
   maxHeld: "count?",
   signal: "object?",
 };
-const backoff = schedule([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000]);
+const backoff = /* @__PURE__ */ schedule([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000]);
 /** A source that answers older than known this many times in a row is taken at its word: it was set back. */
 const maxMisfits = 4;
 

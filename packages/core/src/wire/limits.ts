@@ -9,7 +9,7 @@ export const maxIdBytes = 256;
 /** Largest `meta`, as JSON text, in bytes. */
 export const maxMetaBytes = 1024;
 /** Largest `hello`, in bytes. */
-export const maxHelloBytes = 64 * 1024;
+export const maxHelloBytes = 65_536;
 /** Longest reason of a close frame, in bytes (RFC 6455 §5.5). */
 export const maxCloseReasonBytes = 123;
 
