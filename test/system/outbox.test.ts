@@ -77,6 +77,14 @@ it("§8.6 goes on at another gateway of the same broker", async () => {
   expect([before, ...receipts].map(({ offset }) => offset)).toEqual([1, 2, 3]);
 });
 
+it("§9 900 at once stay within what a gateway takes by default", async () => {
+  const { proxy, outbox, reader } = await setUp();
+  const receipts = await Promise.all(Array.from({ length: 900 }, (_, n) => outbox.publish("tick", n)));
+  expect(receipts.map(({ offset }) => offset)).toEqual(Array.from({ length: 900 }, (_, n) => n + 1));
+  await until("all were read", () => reader.events.length === 900);
+  expect(proxy.accepted).toBe(1);
+});
+
 it("says what became of what could not be published", async () => {
   const { proxy, client, outbox } = await setUp();
   const code = (result: Promise<unknown>) =>

@@ -21,7 +21,7 @@ export {
   type Synced,
   type SyncOptions,
 } from "./drive/sync.ts";
-export type { Changes, DeletedItem, Item, ItemChange, ItemVersion } from "./client/item-table.ts";
+export type { Changes, DeletedItem, Item, ItemChange, ItemVersion, ReadAt } from "./client/item-table.ts";
 export type { SyncStatus } from "./client/sync.ts";
 export type { Position } from "./wire/frame.ts";
 export type { PublishReceipt } from "./wire/publish-request.ts";

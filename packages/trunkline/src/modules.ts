@@ -14,6 +14,7 @@ export {
   type Position,
   type PublishOptions,
   type PublishReceipt,
+  type ReadAt,
   sync,
   type Synced,
   type SyncOptions,

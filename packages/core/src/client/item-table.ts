@@ -31,6 +31,12 @@ export interface Changes<Value> {
   readonly reset: boolean;
 }
 
+/** How far the broker was when a source was read. Any `Position` fits. */
+export interface ReadAt extends Pick<Position, "epoch" | "offset"> {
+  /** Absent: nothing of the state line. */
+  readonly state?: { readonly revision: number };
+}
+
 /** Where a change stood in its stream. */
 type Place = Pick<EventFrame, "offset" | "revision">;
 interface Held<Value> {
@@ -94,7 +100,7 @@ export class ItemTable<Value> {
    * A load answered: the whole, joined with what was held. A string says why it can't be: it was read before something
    * that is known already. `insist`: take it all the same, if nothing would be missed: its source has gone back.
    */
-  join(items: Iterable<Item<Value>>, position: Position | undefined, insist: boolean): Changes<Value> | string {
+  join(items: Iterable<Item<Value>>, position: ReadAt | undefined, insist: boolean): Changes<Value> | string {
     const held = this.#held ?? new Map<string, Held<Value>>();
     if (position && this.#fixed && !covers(position, this.#fixed)) {
       return `expected a position at or after the one the load was given (${show(this.#fixed)}), got ${show(position)}`;
@@ -199,7 +205,7 @@ function isNewer(
 }
 
 /** Whether all up to `earlier` is in what was read at `position`. */
-function covers(position: Position, earlier: Position): boolean {
+function covers(position: ReadAt, earlier: ReadAt): boolean {
   return (
     position.epoch === earlier.epoch &&
     position.offset >= earlier.offset &&
@@ -207,11 +213,11 @@ function covers(position: Position, earlier: Position): boolean {
   );
 }
 
-function isCovered({ offset, revision }: Place, position: Position): boolean {
+function isCovered({ offset, revision }: Place, position: ReadAt): boolean {
   if (revision !== undefined) return revision <= (position.state?.revision ?? 0);
   return offset !== undefined && offset <= position.offset;
 }
 
-function show({ epoch, offset, state }: Position): string {
+function show({ epoch, offset, state }: ReadAt): string {
   return `epoch ${epoch}, offset ${offset}, revision ${state?.revision ?? 0}`;
 }

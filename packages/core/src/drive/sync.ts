@@ -1,6 +1,6 @@
 // Performs what client/sync.ts decides: the public face of a view that follows a channel.
 import { schedule } from "../client/backoff.ts";
-import { type Changes, type Item, type ItemChange, ItemTable, itemProblem } from "../client/item-table.ts";
+import { type Changes, type Item, type ItemChange, ItemTable, itemProblem, type ReadAt } from "../client/item-table.ts";
 import {
   firstSyncState,
   step,
@@ -40,9 +40,9 @@ export interface Loaded<Value> {
   readonly items: Iterable<Item<Value>>;
   /**
    * The broker's position *before* the source was read: events up to it are in `items` already. Absent: every event since
-   * the load's position is applied over them.
+   * the load's position is applied over them. A publish's receipt tells one.
    */
-  readonly position?: Position | undefined;
+  readonly position?: ReadAt | undefined;
 }
 
 export interface SyncOptions<Value> {
