@@ -1,5 +1,6 @@
 // A gateway without sockets: the real sessions and the real hub over a model broker.
 import { keyring } from "../../packages/gateway/src/auth/api-key.ts";
+import { Fence } from "../../packages/gateway/src/fence.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
 import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
 import { createStats } from "../../packages/gateway/src/metrics.ts";
@@ -50,6 +51,7 @@ export class ModelGateway {
       },
       hub: this.#hub,
       keyring: keyring({ secretKeys: [{ key: secretKey, account }] }),
+      fence: new Fence({ broker: null, onError }),
       clock,
       stats,
       logger: silent,

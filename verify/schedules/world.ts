@@ -69,6 +69,8 @@ export class World {
           return link.client;
         },
       };
+      // Chance gives each client its instance id, and this clock has none.
+      this.#clock.randomValue = (name + 1) / 4;
       const client = createClient({
         url: "ws://model",
         transport,

@@ -16,6 +16,7 @@ import { createPublishApi } from "./doors/publish-api.ts";
 import { type UpgradeDoor, createUpgradeDoor } from "./doors/upgrade.ts";
 import { WsLink } from "./doors/ws-link.ts";
 import { planDrain, spreadMsOf } from "./drain.ts";
+import { Fence } from "./fence.ts";
 import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 import { HeadTimer } from "./hub/head-timer.ts";
 import { Hub } from "./hub/hub.ts";
@@ -90,6 +91,7 @@ class NodeGateway implements Gateway {
   readonly #eventStream: ReturnType<typeof createEventStreamDoor>;
   readonly #relay: LinkRelay;
   readonly #headTimer: HeadTimer;
+  readonly #fence: Fence;
   readonly #publishing: Publishing;
   readonly #publishApi: ReturnType<typeof createPublishApi>;
   readonly #health: ReturnType<typeof createHealth>;
@@ -175,6 +177,7 @@ class NodeGateway implements Gateway {
       clock,
       onError: (error) => this.#events.report(error),
     });
+    this.#fence = new Fence({ broker: options.broker ?? null, onError: (error) => this.#events.report(error) });
     this.#eventStream = createEventStreamDoor({ incomingBytes, stats, logger, situation, accept, relay: this.#relay });
     this.#host = {
       config: {
@@ -189,6 +192,7 @@ class NodeGateway implements Gateway {
       },
       hub: this.#hub,
       keyring: keys,
+      fence: this.#fence,
       clock,
       stats,
       logger,
@@ -288,6 +292,7 @@ class NodeGateway implements Gateway {
     this.#closed = true;
     this.#roster.stop();
     await this.#relay.close();
+    await this.#fence.close();
     await this.#hub.close();
     await this.#closeBroker();
   }

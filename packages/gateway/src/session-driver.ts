@@ -9,6 +9,7 @@ import { type Principal, streamName } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
 import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
+import { type Fence, type FencedLink, clientKey } from "./fence.ts";
 import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { LinkPublishing } from "./link-publishing.ts";
@@ -16,13 +17,14 @@ import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { SubscribeRequest } from "./options.ts";
 import { openSession, step } from "./session.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
-import type { SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
+import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
 export interface SessionHost {
   readonly config: SessionConfig;
   readonly hub: Hub;
   readonly keyring: Keyring;
+  readonly fence: Fence;
   readonly clock: Clock;
   readonly stats: GatewayStats;
   readonly logger: Logger;
@@ -44,7 +46,7 @@ export interface SessionHost {
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
-export class SessionDriver implements Connection, Reader, LinkOwner {
+export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink {
   readonly id = randomUUID();
   readonly form: Form;
   /** Index in the gateway's list of connections. */
@@ -52,6 +54,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   readonly #host: SessionHost;
   /** Sent with the upgrade; a secret key in `hello` is refused when there is one. */
   readonly #origin: string | undefined;
+  /** Number of this link of its client, which `#client` names; null when it does not count them. */
+  generation = 0;
+  #client: string | null = null;
   #link: SessionLink | null = null;
   #principal: Principal | null;
   #state: SessionState = { phase: "closed" };
@@ -145,6 +150,10 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
     this.#input({ kind: "drain", spreadMs });
   }
 
+  supersede(): void {
+    this.#input({ kind: "superseded" });
+  }
+
   /** Time has passed. Cheap when nothing is due. */
   sweep(now: number): void {
     if (this.#state.phase === "closed" || now < this.#state.dueAt) return;
@@ -219,7 +228,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
       case "authenticate":
         return this.#authenticate(effect.token);
       case "announce":
-        return this.#announce();
+        return this.#announce(effect.link);
       case "authorize":
         return void this.#authorize(effect.channel);
       case "prepare":
@@ -260,7 +269,16 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
     }
   }
 
-  #announce(): void {
+  get #superseded(): boolean {
+    return this.#client !== null && this.#host.fence.isSuperseded(this.#client, this.generation);
+  }
+
+  #announce(number: LinkNumber | null): void {
+    if (number !== null) {
+      this.#client = clientKey(this.principal, number.instance);
+      this.generation = number.generation;
+    }
+    if (this.#superseded) return this.supersede();
     this.#announced = true;
     const { account, kind } = this.principal;
     const { id: connection, dialect, remoteAddress } = this;
@@ -309,6 +327,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
       return this.fail(cause);
     }
     if (this.over) return;
+    // A newer one may have been faster.
+    if (this.#superseded) return this.supersede();
     const verdicts = feeds.filter(({ stage }) => stage === "opening").map((feed) => hub.begin(feed));
     this.#input({ kind: "prepared", verdicts, connection: this.id, spreadMs: this.#host.spreadMs(), now: clock.now() });
   }
@@ -329,6 +349,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
     this.#pingedAt = this.#host.clock.now();
     this.#greeted = true;
     this.#host.stats.connections[this.dialect] += 1;
+    if (this.#client !== null) this.#host.fence.add(this.#client, this);
     for (const feed of this.#feeds?.values() ?? []) this.#host.hub.run(feed);
   }
 
@@ -356,7 +377,10 @@ export class SessionDriver implements Connection, Reader, LinkOwner {
   #end(): void {
     for (const feed of this.#feeds?.values() ?? []) this.#host.hub.leave(feed);
     this.#feeds = null;
-    if (this.#greeted) this.#host.stats.connections[this.dialect] -= 1;
+    if (this.#greeted) {
+      this.#host.stats.connections[this.dialect] -= 1;
+      if (this.#client !== null) this.#host.fence.remove(this.#client, this);
+    }
     this.#host.logger.info("connection over", { connection: this.id, code: this.#code });
     this.#host.onOver(this, this.#announced, this.#code);
   }

@@ -5,6 +5,7 @@ import { type Principal, ownChannel } from "./auth/principal.ts";
 import {
   type Alive,
   type Entering,
+  type LinkNumber,
   type LiveState,
   type Open,
   type Prepared,
@@ -23,6 +24,7 @@ export function enter(
   principal: Principal | null,
   token: string | undefined,
   asked: readonly StreamRequest[],
+  link: LinkNumber | null,
 ): SessionStep {
   const { dialect, expectsPong, dueAt, bad, bucket } = alive;
   const offered = new Map(
@@ -32,6 +34,7 @@ export function enter(
   const next: Entering = {
     phase: "entering",
     step: "authenticating",
+    link,
     dialect,
     streams,
     expectsPong,
@@ -48,7 +51,7 @@ export function enter(
 export function onAuthenticated(state: SessionState, principal: Principal): SessionStep {
   if (state.phase !== "entering" || state.step !== "authenticating") return [state, []];
   const [streams] = putOn(state.streams, ownChannel(principal));
-  return [{ ...state, step: "announcing", streams }, [{ kind: "announce" }]];
+  return [{ ...state, step: "announcing", streams }, [{ kind: "announce", link: state.link }]];
 }
 
 export function onRejected(state: LiveState, status: 401 | 403, error: WireError): SessionStep {

@@ -45,9 +45,15 @@ export interface Greeting extends Alive {
   /** Who a header said it is, or null. */
   readonly principal: Principal | null;
 }
+export interface LinkNumber {
+  readonly instance: string;
+  readonly generation: number;
+}
 /** Said hello; `connected` follows once all of this is settled, one after the other. */
 export interface Entering extends Alive {
   readonly phase: "entering";
+  /** Which link of which client it is; null when it does not count them (PROTOCOL §7.6). */
+  readonly link: LinkNumber | null;
   readonly step: "authenticating" | "announcing" | "authorizing" | "preparing";
   /** `hello.streams`, in order. */
   readonly asked: readonly StreamRequest[];
@@ -102,6 +108,8 @@ export type SessionInput =
       readonly quiet?: readonly StreamPosition[];
     }
   | { readonly kind: "drain"; readonly spreadMs: number }
+  /** A newer link of the same client is connected (PROTOCOL §7.6). */
+  | { readonly kind: "superseded" }
   | { readonly kind: "close"; readonly code: number; readonly reason: string }
   /** The link ended by itself. */
   | { readonly kind: "gone" };
@@ -110,11 +118,11 @@ export type SessionEffect =
   | { readonly kind: "send"; readonly frame: Exclude<GatewayFrame, { readonly type: "event" }> }
   /** Answered by `authenticated` or `rejected`. */
   | { readonly kind: "authenticate"; readonly token: string | undefined }
-  /** Answered by `announced`. */
-  | { readonly kind: "announce" }
+  /** Answered by `announced`, or by `superseded`. */
+  | { readonly kind: "announce"; readonly link: LinkNumber | null }
   /** Answered by `authorized`. */
   | { readonly kind: "authorize"; readonly channel: string }
-  /** Joins these streams without sending anything. Answered by `prepared`. */
+  /** Joins these streams without sending anything. Answered by `prepared`, or by `superseded`. */
   | { readonly kind: "prepare"; readonly streams: readonly StreamRequest[] }
   /** Lets the prepared streams flow. */
   | { readonly kind: "start" }

@@ -66,7 +66,7 @@ describe("the way in", () => {
     expect(effects.slice(0, 6)).toEqual([
       [],
       [{ kind: "authenticate", token: "k" }],
-      [{ kind: "announce" }],
+      [{ kind: "announce", link: null }],
       [
         { kind: "authorize", channel: "a" },
         { kind: "authorize", channel: "b" },
@@ -95,11 +95,11 @@ describe("the way in", () => {
 
   it("§2.2 who came with a header needs no token", () => {
     const { effects } = play({ ...v1, principal } as Admitted, [hello()]);
-    expect(effects[1]).toEqual([{ kind: "announce" }]);
+    expect(effects[1]).toEqual([{ kind: "announce", link: null }]);
   });
 
   it("§10.1 the plain dialect starts behind hello, and a refusal is an error and 4401", () => {
-    expect(play(plain, []).effects[0]).toEqual([{ kind: "announce" }]);
+    expect(play(plain, []).effects[0]).toEqual([{ kind: "announce", link: null }]);
     const error = { code: "gateway.forbidden", message: "no" };
     expect(play({ kind: "turned-away", dialect: "plain", error }, []).effects[0]).toMatchObject([
       { kind: "refused" },
@@ -347,6 +347,25 @@ describe("an open connection", () => {
     expect(effects[9]).toEqual([]);
   });
 
+  it("§7.6 hello says which link of the client it is; a newer one ends it, unless it was asked to leave by itself", () => {
+    const [, ...rest] = entry;
+    const newer: SessionInput = { kind: "superseded" };
+    const numbered = text({ type: "hello", instance: "i", generation: 3, token: "k" });
+    const { effects } = play(v1, [numbered, ...rest, newer]);
+    expect(effects[2]).toEqual([{ kind: "announce", link: { instance: "i", generation: 3 } }]);
+    const drained = play(v1, [numbered, ...rest, { kind: "drain", spreadMs: 1 }, newer]);
+    expect(drained.effects.at(-1)).toEqual([]);
+    expect(drained.state.phase).toBe("draining");
+    for (const last of [effects.at(-1), play(v1, [numbered, authenticated, newer]).effects.at(-1)]) {
+      expect(last).toMatchObject([
+        { kind: "refused", code: "gateway.superseded" },
+        { kind: "send", frame: { type: "error", code: "gateway.superseded", fatal: true } },
+        { kind: "close", code: 4409 },
+        { kind: "end" },
+      ]);
+    }
+  });
+
   it("§10.3 a plain client may say pong, and is answered an error for all else", () => {
     const enter = [announced, prepared("account.acme")];
     const { effects } = play(plain, [...enter, { kind: "text", text: "pong", now: 0 }, text({ type: "ping" })]);
@@ -384,6 +403,7 @@ describe("any input in any order", () => {
       authenticated,
       { kind: "close", code: 4000, reason: "" },
       { kind: "drain", spreadMs: 1 },
+      { kind: "superseded" },
     ),
     fc.record({
       kind: fc.constant("rejected" as const),

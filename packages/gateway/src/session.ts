@@ -53,7 +53,7 @@ export function openSession(admitted: Admitted, now: number, config: SessionConf
     bucket: { tokens: config.burst, at: now },
   };
   if (dialect === "v1") return [{ ...alive, phase: "greeting", principal }, []];
-  return enter(alive, principal, undefined, only === null ? [] : [only]);
+  return enter(alive, principal, undefined, only === null ? [] : [only], null);
 }
 
 export function step(state: SessionState, input: SessionInput, config: SessionConfig): SessionStep {
@@ -90,6 +90,10 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
     case "drain":
       if (state.phase !== "open") return [state, []];
       return [{ ...state, phase: "draining" }, [send({ type: "drain", spreadMs: input.spreadMs })]];
+    case "superseded":
+      // It was asked to leave by itself, and has until the drain's end.
+      if (state.phase === "draining") return [state, []];
+      return fatal(CloseCode.superseded, "gateway.superseded", "a newer link of this client is connected");
     case "close":
       return end([{ kind: "close", code: input.code, reason: input.reason }]);
     case "gone":
@@ -216,9 +220,10 @@ function onFirst(
       `type: expected hello first, got ${JSON.stringify(type.slice(0, 64))}`,
     );
   }
-  const { token, streams = [] } = read.frame;
+  const { token, streams = [], instance, generation } = read.frame;
+  const link = generation === undefined ? null : { instance, generation };
   // The rest of the way in has a time of its own: authorizers may be slow.
-  return enter({ ...state, dueAt: now + config.greetTimeoutMs }, state.principal, token, streams);
+  return enter({ ...state, dueAt: now + config.greetTimeoutMs }, state.principal, token, streams, link);
 }
 
 function onAuthorized(state: LiveState, channel: string, allowed: boolean): SessionStep {
