@@ -693,6 +693,24 @@ describe("streams", () => {
     await expect(waiting).rejects.toMatchObject({ code: "usage.aborted" });
   });
 
+  it("subscribe(), unsubscribe(), subscribe() in one breath: two verdicts, and nothing between them is lost", async () => {
+    const { client, welcome, event, sent, tell } = setUp();
+    const got: unknown[] = [];
+    client.on("tick", (data) => got.push(data));
+    welcome();
+    void client.subscribe("c").catch(() => {});
+    client.unsubscribe("c");
+    const granted = client.subscribe("c");
+    tell({ type: "verdict", streams: [fresh("c", 3)] });
+    expect(await granted).toEqual(fresh("c", 3));
+    // The gateway left and came back: it sent none of 4 and 5.
+    tell({ type: "verdict", streams: [fresh("c", 5)] });
+    expect(sent().at(-1)).toEqual({ type: "subscribe", streams: [{ channel: "c", position: at(3) }] });
+    tell({ type: "verdict", streams: [{ channel: "c", verdict: "recovered", position: at(6), count: 3 }] });
+    for (const offset of [4, 5, 6, 7]) event(offset);
+    expect(got).toEqual([4, 5, 6, 7]);
+  });
+
   it("a closed client rejects subscribe() with usage.closed", async () => {
     const { client, welcome } = setUp();
     welcome();
