@@ -32,7 +32,7 @@ process.on("exit", () => {
 
 /** `startRedisServer("--appendonly", "yes", "--appendfsync", "always")`. Without options nothing is kept on disk. */
 export async function startRedisServer(...options: readonly string[]): Promise<RedisServer> {
-  return launch("redis-server", ["--save", "", ...options]);
+  return launch("redis-server", ["--save", "", "--repl-diskless-sync-delay", "0", ...options]);
 }
 
 /** A Sentinel that takes the primary on `port`, called `name`, for dead after half a second; two of them must agree. */

@@ -28,6 +28,8 @@ export async function startRedisCluster(replicas = 0): Promise<RedisCluster> {
     await until("the Cluster serves all slots", async () =>
       (await node.command("CLUSTER", "INFO")).includes("cluster_state:ok"),
     );
+  const followers = nodes.slice(3);
+  for (const node of followers) await until("the replica follows", () => follows(node));
   return { nodes, url: `redis://${addresses.join(",")}`, close: () => closeAll(nodes) };
 }
 
@@ -42,9 +44,7 @@ export interface SentinelSet {
 export async function startSentinelSet(): Promise<SentinelSet> {
   const primary = await startRedisServer();
   const replica = await startRedisServer("--replicaof", "127.0.0.1", String(primary.port));
-  await until("the replica follows", async () =>
-    (await replica.command("INFO", "replication")).includes("master_link_status:up"),
-  );
+  await until("the replica follows", () => follows(replica));
   const sentinels = await Promise.all([1, 2, 3].map(() => startSentinel("main", primary.port)));
   for (const sentinel of sentinels)
     await until("the Sentinels know each other and the replica", async () => {
@@ -58,6 +58,10 @@ export async function startSentinelSet(): Promise<SentinelSet> {
     url: `redis+sentinel://${addresses.join(",")}/main`,
     close: () => closeAll([primary, replica, ...sentinels]),
   };
+}
+
+async function follows(replica: RedisServer): Promise<boolean> {
+  return (await replica.command("INFO", "replication")).includes("master_link_status:up");
 }
 
 async function closeAll(servers: readonly RedisServer[]): Promise<void> {

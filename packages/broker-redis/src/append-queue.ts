@@ -19,11 +19,6 @@ export class AppendQueue {
     this.#commit = commit;
   }
 
-  /** Appends waiting or under way. */
-  get size(): number {
-    return this.#size;
-  }
-
   /** Resolves once nothing waits or is under way. */
   idle(): Promise<void> {
     return this.#size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));

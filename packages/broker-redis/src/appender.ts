@@ -3,28 +3,28 @@ import { GatewayError } from "@trunkline/core/errors";
 import type { Page, ReadFrom, StreamName } from "@trunkline/core/ports";
 import { tagText } from "./envelope.ts";
 import { LostError, asPortError, outcomeUnknown, unavailable } from "./error-mapping.ts";
-import type { Fleet } from "./fleet.ts";
+import type { Answered, Fleet } from "./fleet.ts";
 import { slotOf, streamKeys } from "./keys.ts";
 import type { KnownHeads } from "./known-heads.ts";
 import { type KnownHead, fatesOf } from "./lost-batch.ts";
 import type { RedisBrokerSettings } from "./options.ts";
 import { type Answer, type PendingAppend, batchArguments, readAnswers } from "./pending-append.ts";
-import { appendScript } from "./scripts/append-script.ts";
+import type { Script } from "./scripts/script.ts";
 
 export interface AppenderOptions {
   readonly settings: RedisBrokerSettings;
   readonly fleet: Fleet;
   readonly heads: KnownHeads;
-  /** Names this broker in what it publishes. */
-  readonly source: string;
-  /** ARGV 1–4 of every script. */
-  readonly head: (runId: string) => readonly (string | number)[];
+  readonly script: Script;
+  /** ARGV 1–2 of every script. */
+  readonly head: (runId: string) => readonly string[];
   readonly epochOf: (birth: string, runId: string) => string;
   readonly read: (stream: StreamName, from: ReadFrom, limit: number, deadline: number) => Promise<Page>;
 }
 
 /** Entries looked through for a lost append. */
 const searchLimit = 1000;
+const searchRetryMs = 20;
 
 export class Appender {
   readonly #options: AppenderOptions;
@@ -48,36 +48,46 @@ export class Appender {
 
   /** Answers what has to be sent again. */
   async #send(stream: StreamName, batch: readonly PendingAppend[]): Promise<readonly PendingAppend[]> {
-    const { settings, fleet, heads, source, head, epochOf } = this.#options;
-    const { clock, prefix, historyCount, maxKeys, windowMs, whenAway, waitMs } = settings;
-    const { log, meta, values, order, graves, channel } = streamKeys(prefix, stream);
-    const own = batchArguments(batch, clock.now());
-    const keys = [log, meta, values, order, graves, ...own.keys];
-    const publish = fleet.cluster ? "SPUBLISH" : "PUBLISH";
-    const known = heads.get(stream);
-    const deadline = whenAway === "wait" ? (batch[0]?.acceptedAt ?? 0) + waitMs : 0;
-    let sentTo = "";
+    const known = this.#options.heads.get(stream);
+    const sending = { runId: "" };
     try {
-      const { value, runId } = await fleet.run(
-        slotOf(prefix, stream),
-        (connection, asking) => {
-          sentTo = connection.info.runId;
-          const args = [...head(sentTo), publish, channel, source, historyCount, maxKeys, windowMs, ...own.args];
-          return asking ? connection.runAsking(appendScript, keys, args) : connection.run(appendScript, keys, args);
-        },
-        deadline,
-      );
-      const read = readAnswers(value, batch.length);
+      // The names of the state line are left out where they are not needed: most events are of the log.
+      const whole = known === null || batch.some(({ append }) => append.state !== undefined);
+      let answer = await this.#run(stream, batch, whole, sending);
+      if (Array.isArray(answer.value) && answer.value.length === 0)
+        answer = await this.#run(stream, batch, true, sending);
+      const read = readAnswers(answer.value, batch.length);
       if (read === null) throw outcomeUnknown("Redis answered the append script with something else");
-      const epoch = epochOf(read.birth, runId);
-      for (const [index, each] of batch.entries()) {
-        this.#settle(stream, each, read.answers[index] as Answer, epoch);
-      }
+      const epoch = this.#options.epochOf(read.birth, answer.runId);
+      for (const [index, each] of batch.entries()) this.#settle(stream, each, read.answers[index] as Answer, epoch);
       return [];
     } catch (error) {
       if (!(error instanceof LostError)) throw error;
-      return this.#recover(stream, batch, known, sentTo);
+      return this.#recover(stream, batch, known, sending.runId);
     }
+  }
+
+  #run(
+    stream: StreamName,
+    batch: readonly PendingAppend[],
+    whole: boolean,
+    sending: { runId: string },
+  ): Promise<Answered> {
+    const { settings, fleet, script, head } = this.#options;
+    const { clock, prefix, whenAway, waitMs } = settings;
+    const { log, meta, values, order, graves } = streamKeys(prefix, stream);
+    const own = batchArguments(batch, clock.now());
+    const keys = whole ? [log, meta, values, order, graves, ...own.keys] : [log, meta, ...own.keys];
+    const deadline = whenAway === "wait" ? (batch[0]?.acceptedAt ?? 0) + waitMs : 0;
+    return fleet.run(
+      slotOf(prefix, stream),
+      (connection, asking) => {
+        sending.runId = connection.info.runId;
+        const args = [...head(sending.runId), whole ? 5 : 2, ...own.args];
+        return asking ? connection.runAsking(script, keys, args) : connection.run(script, keys, args);
+      },
+      deadline,
+    );
   }
 
   #settle(stream: StreamName, pending: PendingAppend, answer: Answer, epoch: string): void {
@@ -151,6 +161,7 @@ export class Appender {
         return { page: await read(stream, { ...from, offset: page.log.floor }, searchLimit, deadline), certain };
       } catch {
         if (settings.clock.now() >= deadline || fleet.closed) return null;
+        await new Promise<void>((resolve) => void settings.clock.setTimer(resolve, searchRetryMs));
       }
     }
   }

@@ -124,7 +124,8 @@ class RedisConnection implements Connection {
   }
 
   get open(): boolean {
-    return !this.#ended && this.#redis.status === "ready";
+    // A socket stops taking writes a while before its end is told.
+    return !this.#ended && this.#redis.status === "ready" && this.#redis.stream.writable;
   }
 
   async call(command: string, args: readonly (string | number)[]): Promise<unknown> {

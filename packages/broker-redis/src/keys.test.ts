@@ -12,7 +12,6 @@ function tagOf(key: string): string | undefined {
 describe("keys", () => {
   it("R-04 R-20 begin with the namespace and the stream's exact name", () => {
     expect(of("acme/organization.1").log).toBe("{trunkline:acme/organization.1}:log");
-    expect(of("acme/organization.1").channel).toBe("{trunkline:acme/organization.1}:live");
   });
 
   it("share one hash tag per stream, whatever signs its name holds", () => {

@@ -2,7 +2,7 @@
 import type { StreamName } from "@trunkline/core/ports";
 
 export interface StreamKeys {
-  /** Redis Stream of the log, ids `<offset>-<tag>`. */
+  /** Redis Stream of the log, ids `<offset>-<tag>`; also the name of the pub/sub channel. */
   readonly log: string;
   /** Hash: heads, birth, times. */
   readonly meta: string;
@@ -12,8 +12,6 @@ export interface StreamKeys {
   readonly order: string;
   /** Sorted set: deleted state key by revision. */
   readonly graves: string;
-  /** Pub/sub channel. */
-  readonly channel: string;
 }
 
 /** A hash tag ends at the first "}", so a name holds none: "}" and "%" are written as in a URL. */
@@ -29,7 +27,6 @@ export function streamKeys(prefix: string, stream: StreamName): StreamKeys {
     values: `${tag}:values`,
     order: `${tag}:order`,
     graves: `${tag}:graves`,
-    channel: `${tag}:live`,
   };
 }
 

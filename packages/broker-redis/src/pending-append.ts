@@ -52,9 +52,9 @@ export function readAnswers(
   if (!Array.isArray(value) || value.length !== 1 + 3 * count) return null;
   const [birth, ...numbers] = value as readonly unknown[];
   const answers = Array.from({ length: count }, (_, index): Answer => {
-    const [code, offset, tag] = numbers.slice(3 * index, 3 * index + 3) as [number, number, number];
+    const [code, offset, tag] = numbers.slice(3 * index, 3 * index + 3) as [number, number, string];
     const kind = kinds[code - 1] ?? "unknown";
-    return kind === "appended" || kind === "duplicate" ? { kind, offset, tag } : { kind };
+    return kind === "appended" || kind === "duplicate" ? { kind, offset, tag: Number(tag) } : { kind };
   });
   return { birth: String(birth), answers };
 }

@@ -22,8 +22,7 @@ import { KnownHeads } from "./known-heads.ts";
 import { type RedisBrokerOptions, type RedisBrokerSettings, resolveRedisOptions } from "./options.ts";
 import { readHead, readPage } from "./page.ts";
 import { RedisSession, type SessionHome } from "./redis-session.ts";
-import { headScript } from "./scripts/head-script.ts";
-import { readScript } from "./scripts/read-script.ts";
+import { type Scripts, scriptsOf } from "./scripts/index.ts";
 import type { Script } from "./scripts/script.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
 
@@ -39,10 +38,12 @@ class RedisBroker implements Broker, SessionHome {
   readonly name = "redis";
   readonly #settings: RedisBrokerSettings;
   /** Names this broker in what it publishes, and the streams it begins. */
-  readonly #instance = randomBytes(6).toString("hex");
-  #births = 0;
+  readonly #instance = randomBytes(6).toString("base64url");
+  readonly #scripts: Scripts;
   readonly #fleet: Fleet;
   readonly #queue: AppendQueue;
+  /** Appends waiting or under way. */
+  #pending = 0;
   readonly #heads = new KnownHeads();
   readonly #sessions = new Set<RedisSession>();
   readonly #subscriptions: Subscriptions<RedisSession>;
@@ -50,9 +51,11 @@ class RedisBroker implements Broker, SessionHome {
 
   constructor(settings: RedisBrokerSettings) {
     this.#settings = settings;
+    const sharded = settings.place.kind === "cluster";
+    this.#scripts = scriptsOf({ ...settings, publish: sharded ? "SPUBLISH" : "PUBLISH" });
     this.#subscriptions = new Subscriptions({
       fleet: () => this.#fleet,
-      sharded: settings.place.kind === "cluster",
+      sharded,
       onMessage: (subscription, foreign, text) => this.#hear(subscription, foreign, text),
       onDoubt: (subscription) => this.#doubt(subscription),
     });
@@ -67,7 +70,7 @@ class RedisBroker implements Broker, SessionHome {
       settings,
       fleet: this.#fleet,
       heads: this.#heads,
-      source: this.#instance,
+      script: this.#scripts.append,
       head: (runId) => this.#scriptHead(runId),
       epochOf: (birth, runId) => this.#epochOf(birth, runId),
       read: (stream, from, limit, deadline) => this.#read(stream, from, limit, deadline),
@@ -90,19 +93,26 @@ class RedisBroker implements Broker, SessionHome {
     if (this.#closing !== null) return Promise.reject(this.#fleet.closedError());
     if (whenAway === "reject" && this.#fleet.isAway(slotOf(prefix, stream)))
       return Promise.reject(this.#fleet.awayError());
-    if (this.#queue.size >= maxPending)
+    if (this.#pending >= maxPending)
       return Promise.reject(
         unavailable(`${maxPending} appends wait for it already (maxPending): publish more slowly, or later`),
       );
     const { dedupeKey } = append;
+    this.#pending += 1;
     return new Promise((resolve, reject) => {
       this.#queue.push(stream, {
         append,
         tag: Math.floor(Math.random() * 0x1_0000_0000),
         dedupeKey: dedupeKey === undefined ? null : dedupeKeyOf(prefix, stream, dedupeKey),
         acceptedAt: clock.now(),
-        resolve,
-        reject,
+        resolve: (appended) => {
+          this.#pending -= 1;
+          resolve(appended);
+        },
+        reject: (error) => {
+          this.#pending -= 1;
+          reject(error);
+        },
       });
     });
   }
@@ -110,7 +120,7 @@ class RedisBroker implements Broker, SessionHome {
   async broadcast(stream: StreamName, body: string): Promise<void> {
     if (this.#closing !== null) throw this.#fleet.closedError();
     const { clock, prefix } = this.#settings;
-    const { channel } = streamKeys(prefix, stream);
+    const { log: channel } = streamKeys(prefix, stream);
     const command = this.#fleet.cluster ? "spublish" : "publish";
     const args = [channel, encodeVolatile(this.#instance, body, clock.wallTime())];
     await this.#run(
@@ -128,7 +138,7 @@ class RedisBroker implements Broker, SessionHome {
     const deadline = this.#deadline();
     return Promise.all(
       streams.map(async (stream) => {
-        const { value, runId } = await this.#script(stream, headScript, () => [], deadline);
+        const { value, runId } = await this.#script(stream, this.#scripts.head, [], deadline);
         return this.#note(
           stream,
           readHead(value, (birth) => this.#epochOf(birth, runId)),
@@ -145,7 +155,7 @@ class RedisBroker implements Broker, SessionHome {
   async subscribe(stream: StreamName, session: RedisSession): Promise<void> {
     if (this.#closing !== null || session.closed) throw this.#fleet.closedError();
     const { prefix, foreignPrefix } = this.#settings;
-    const channels = [streamKeys(prefix, stream).channel];
+    const channels = [streamKeys(prefix, stream).log];
     if (foreignPrefix !== null) channels.push(foreignPrefix + stream);
     await this.#subscriptions.add(stream, slotOf(prefix, stream), channels, session, this.#deadline());
   }
@@ -167,27 +177,20 @@ class RedisBroker implements Broker, SessionHome {
   }
 
   async #read(stream: StreamName, { offset, revision = -1 }: ReadFrom, limit: number, deadline: number): Promise<Page> {
-    const { historyCount } = this.#settings;
-    const args = (): readonly number[] => [historyCount, offset, revision, limit];
-    const { value, runId } = await this.#script(stream, readScript, args, deadline);
+    const { value, runId } = await this.#script(stream, this.#scripts.read, [offset, revision, limit], deadline);
     const page = readPage(value, offset, (birth) => this.#epochOf(birth, runId));
     this.#note(stream, page.head);
     return page;
   }
 
-  #script(
-    stream: StreamName,
-    script: Script,
-    args: () => readonly number[],
-    deadline: number,
-  ): ReturnType<Fleet["run"]> {
+  #script(stream: StreamName, script: Script, args: readonly number[], deadline: number): ReturnType<Fleet["run"]> {
     const { prefix } = this.#settings;
     const { log, meta, values, order, graves } = streamKeys(prefix, stream);
     const keys = [log, meta, values, order, graves];
     return this.#run(
       slotOf(prefix, stream),
       (connection, asking) => {
-        const all = [...this.#scriptHead(connection.info.runId), ...args()];
+        const all = [...this.#scriptHead(connection.info.runId), ...args];
         return asking ? connection.runAsking(script, keys, all) : connection.run(script, keys, all);
       },
       deadline,
@@ -202,11 +205,9 @@ class RedisBroker implements Broker, SessionHome {
     }
   }
 
-  /** ARGV 1–4 of every script. */
-  #scriptHead(runId: string): readonly (string | number)[] {
-    const { durable, headTtlMs, historyAgeMs } = this.#settings;
-    this.#births += 1;
-    return [`${this.#instance}${this.#births.toString(36)}`, durable ? "durable" : runId, headTtlMs, historyAgeMs];
+  /** ARGV 1–2 of every script. */
+  #scriptHead(runId: string): readonly [source: string, run: string] {
+    return [this.#instance, this.#settings.durable ? "durable" : runId];
   }
 
   #epochOf(birth: string, runId: string): string {

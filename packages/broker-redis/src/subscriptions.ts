@@ -21,6 +21,8 @@ interface Held<Listener> extends Subscription<Listener> {
   connection: Connection | null;
   /** Of being subscribed there. */
   confirmed: Promise<void>;
+  /** Whether it ever was: only then can something have been missed. */
+  begun: boolean;
 }
 
 export interface SubscriptionsOptions<Listener> {
@@ -70,6 +72,7 @@ export class Subscriptions<Listener> {
         birth: null,
         connection: null,
         confirmed: Promise.resolve(),
+        begun: false,
       };
       this.#held.set(stream, held);
       for (const channel of channels) this.#byChannel.set(channel, held);
@@ -139,9 +142,11 @@ export class Subscriptions<Listener> {
   #move(list: readonly Held<Listener>[], connection: Connection): void {
     for (let from = 0; from < list.length; from += namesAtOnce) {
       const some = list.slice(from, from + namesAtOnce);
+      const begun = new Set(some.filter((held) => held.begun));
       this.#subscribe(some, connection).then(
         () => {
-          for (const held of some) if (this.#held.get(held.stream) === held) this.#options.onDoubt(held);
+          for (const held of some)
+            if (this.#held.get(held.stream) === held && begun.has(held)) this.#options.onDoubt(held);
         },
         // The connection is lost, or the slot went elsewhere: both are followed by another attempt.
         () => this.#options.fleet().refresh(),
@@ -157,7 +162,9 @@ export class Subscriptions<Listener> {
     const commands = sharded ? own.map((channel) => connection.call("ssubscribe", [channel])) : [];
     const plain = sharded ? foreign : [...own, ...foreign];
     if (plain.length > 0) commands.push(connection.call("subscribe", plain));
-    const confirmed = Promise.all(commands).then(() => {});
+    const confirmed = Promise.all(commands).then(() => {
+      for (const held of list) held.begun = true;
+    });
     confirmed.catch(() => {
       for (const held of list) if (held.connection === connection) held.connection = null;
     });
