@@ -73,6 +73,6 @@ export function reaches(position: Position, head: Position): boolean {
   return position.offset >= head.offset && revisionOf(position) >= revisionOf(head);
 }
 
-export function revisionOf({ state }: Position): number {
+function revisionOf({ state }: Position): number {
   return state?.revision ?? 0;
 }

@@ -379,6 +379,22 @@ describe("asking", () => {
     expect(frames.flat().map(({ channel }) => channel)).toEqual(names);
   });
 
+  it("§2.3 resumes hundreds of streams in one frame, counts bytes not characters, and never stops at one that is too long", () => {
+    const table = new ChannelTable();
+    for (let index = 0; index < 400; index++) table.apply(fresh(4, `organization.1234.room.${index}`));
+    table.restart();
+    expect(table.requests()).toHaveLength(400);
+    const wide = new ChannelTable();
+    for (let index = 0; index < 200; index++) wide.subscribe("漢".repeat(170) + index);
+    for (let streams = wide.requests(); streams.length > 0; streams = wide.requests())
+      expect(new TextEncoder().encode(JSON.stringify({ streams })).length).toBeLessThan(64 * 1024);
+    const long = new ChannelTable();
+    long.apply(fresh(4, "x".repeat(100_000)));
+    long.apply(fresh(4));
+    long.restart();
+    expect([long.requests().length, long.requests().length, long.due]).toEqual([1, 1, false]);
+  });
+
   it("gives copies: a position that was sent does not move", () => {
     const table = live(4);
     table.restart();

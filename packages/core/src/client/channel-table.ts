@@ -36,8 +36,21 @@ function requestOf({ channel, cursor }: Stream): StreamRequest {
   return { channel, ...(cursor && { position: { ...cursor } }) };
 }
 
-/** Streams asked for in one frame: with the longest of names, and all of each escaped, below the 64 KiB of a `hello`. */
-const requestsPerFrame = 50;
+/** Bytes of what is asked for in one frame: with a long token beside it, below the 64 KiB of a `hello`. */
+const requestBytes = 48_000;
+
+/** As many of `streams` as fit in one frame, from the first on. */
+function fitting(streams: readonly Stream[]): readonly StreamRequest[] {
+  let bytes = 0;
+  const requests = streams.map(requestOf);
+  const end = requests.findIndex((request) => {
+    // At most three bytes for what is not ASCII.
+    bytes += JSON.stringify(request).replace(/[^ -~]/g, "...").length + 1;
+    return bytes > requestBytes;
+  });
+  // At least one, whatever its name: nothing may be due for ever.
+  return end < 0 ? requests : requests.slice(0, end || 1);
+}
 /** Names of channels that were left, kept for what is still on its way: of more, the oldest are forgotten. */
 const maxLeft = 1_000;
 
@@ -92,7 +105,7 @@ export class ChannelTable {
    * The rest is asked for once `move` has told what was answered.
    */
   places(): readonly StreamRequest[] {
-    return [...this.#streams.values()].slice(0, requestsPerFrame).map(requestOf);
+    return fitting([...this.#streams.values()]);
   }
 
   /** The new link is connected, with verdicts for `answered`, to be applied next. */
@@ -113,11 +126,10 @@ export class ChannelTable {
   /** What to ask for next, as much as fits in one frame; to be called until nothing is due. */
   requests(): readonly StreamRequest[] {
     const due = [...this.#streams.values()].filter((stream) => stream.state === "due");
-    this.due = due.length > requestsPerFrame;
-    return due.slice(0, requestsPerFrame).map((stream) => {
-      stream.state = "pending";
-      return requestOf(stream);
-    });
+    const requests = fitting(due);
+    for (const stream of due.slice(0, requests.length)) stream.state = "pending";
+    this.due = due.length > requests.length;
+    return requests;
   }
 
   /** §5.3. False when the verdict means nothing here: its channel was left, or it would skip what lies behind the cursor. */

@@ -7,7 +7,7 @@ import { type Outgoing, outgoingOf } from "./event-text.ts";
 import type { HubChannel } from "./hub-channel.ts";
 
 /** Events per read and line. */
-export const pageEntries = 128;
+const pageEntries = 128;
 
 /** What a cursor is worth, and the first events that follow from it. */
 export interface Reading {
