@@ -99,6 +99,12 @@ describe("§5.3 verdicts", () => {
     expect([table.apply(fresh(9)), table.requests()]).toEqual([false, [{ channel: "c", position: at(4) }]]);
     // A gateway that answers that with fresh knows no better.
     expect([table.apply(fresh(9)), table.due, cursor(table)]).toEqual([true, false, at(9)]);
+    // Also while an answer is awaited, which it may have crossed; and again after any other verdict.
+    table.subscribe("c");
+    table.requests();
+    expect([table.apply(fresh(12)), table.requests()]).toEqual([false, [{ channel: "c", position: at(9) }]]);
+    table.apply({ channel: "c", verdict: "recovered", position: at(12), count: 0 });
+    expect([table.apply(fresh(14)), table.requests()]).toEqual([false, [{ channel: "c", position: at(12) }]]);
   });
 
   it("§7.4 recovered, or a gap of what is no longer kept, never takes a cursor back; a fork and another life do", () => {

@@ -10,6 +10,8 @@ export type StreamState = "live" | "due" | "pending" | "refused";
 interface Stream {
   readonly channel: string;
   state: StreamState;
+  /** Its cursor was passed over by `fresh`, and it is asked for again. */
+  doubted?: boolean;
   /** Absent before the first verdict. */
   cursor?: { -readonly [Field in keyof Position]: Position[Field] };
 }
@@ -138,10 +140,12 @@ export class ChannelTable {
     if (this.#left.has(channel)) return false;
     const position = "position" in verdict && verdict.position;
     const stream = this.#open(channel);
-    if (verdict.verdict === "fresh" && stream.cursor && stream.state !== "pending") {
+    // Once: a gateway that answers that with fresh too knows no better.
+    if (verdict.verdict === "fresh" && stream.cursor && (stream.doubted = !stream.doubted)) {
       this.#ask(stream);
       return false;
     }
+    stream.doubted = false;
     stream.state = position ? "live" : "refused";
     if (!position) {
       // What a later version may call a verdict is none that lets us in.
