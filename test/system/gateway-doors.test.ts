@@ -187,7 +187,11 @@ it("W-06, R-08, P-36, W-18 (gateway half) the gateway pings; who answers stays, 
   expect(deaf.all("ping")).toHaveLength(2);
   expect(plainDeaf.frames).toEqual(['{"type":"connected"}', "ping", "ping"]);
   await until("many pings were answered", () => alive.all("ping").length > 6);
-  expect(alive.all("ping")[0]).toEqual({ type: "ping", spreadMs: 3 });
+  expect(alive.all("ping")[0]).toEqual({
+    type: "ping",
+    positions: [{ channel: "account.acme", offset: 0, tag: "" }],
+    spreadMs: 3,
+  });
   expect(gateway.stats().connections).toBe(2);
   expect([alive.ended, plain.ended]).toEqual([null, null]);
 });

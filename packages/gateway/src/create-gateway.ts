@@ -142,6 +142,8 @@ class NodeGateway implements Gateway {
       publishing: this.#publishing,
       isAccepting: () => !stats.draining,
       maxBodyBytes: limits.bodyBytes,
+      bodyTimeoutMs: resolved.bodyTimeoutMs,
+      clock,
       stats,
       logger,
     });
@@ -178,7 +180,16 @@ class NodeGateway implements Gateway {
       onError: (error) => this.#events.report(error),
     });
     this.#fence = new Fence({ broker: options.broker ?? null, onError: (error) => this.#events.report(error) });
-    this.#eventStream = createEventStreamDoor({ incomingBytes, stats, logger, situation, accept, relay: this.#relay });
+    this.#eventStream = createEventStreamDoor({
+      incomingBytes,
+      bodyTimeoutMs: resolved.bodyTimeoutMs,
+      clock,
+      stats,
+      logger,
+      situation,
+      accept,
+      relay: this.#relay,
+    });
     this.#host = {
       config: {
         greetTimeoutMs: resolved.greetTimeoutMs,

@@ -79,6 +79,8 @@ export interface GatewayOptions {
   readonly heartbeatMs?: number;
   /** Milliseconds a link may take to say hello. @defaultValue 10_000 */
   readonly greetTimeoutMs?: number;
+  /** Milliseconds that the body of an HTTP request may take to arrive; then 408. @defaultValue 30_000 */
+  readonly bodyTimeoutMs?: number;
   readonly limits?: GatewayLimits;
   /** Milliseconds that `close` gives connections to leave. @defaultValue 5000 */
   readonly drainMs?: number;
@@ -91,6 +93,7 @@ export interface GatewayOptions {
 export const gatewayDefaults = {
   heartbeatMs: 25_000,
   greetTimeoutMs: 10_000,
+  bodyTimeoutMs: 30_000,
   drainMs: 5000,
   limits: {
     frameBytes: 65_536,
@@ -112,6 +115,7 @@ const least: Readonly<Record<string, number>> = { unreadBytes: 65_536, frameByte
 export interface ResolvedOptions {
   readonly heartbeatMs: number;
   readonly greetTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
   readonly drainMs: number;
   readonly limits: Required<GatewayLimits>;
   readonly origins: readonly string[];
@@ -124,14 +128,16 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     if (Number.isSafeInteger(value) && value >= min) return;
     problems.push(`${name}: expected an integer ≥ ${min}, got ${value}`);
   };
-  const { heartbeatMs, greetTimeoutMs, drainMs } = gatewayDefaults;
+  const { heartbeatMs, greetTimeoutMs, bodyTimeoutMs, drainMs } = gatewayDefaults;
   const times = {
     heartbeatMs: options.heartbeatMs ?? heartbeatMs,
     greetTimeoutMs: options.greetTimeoutMs ?? greetTimeoutMs,
+    bodyTimeoutMs: options.bodyTimeoutMs ?? bodyTimeoutMs,
     drainMs: options.drainMs ?? drainMs,
   };
   whole("heartbeatMs", times.heartbeatMs, 1);
   whole("greetTimeoutMs", times.greetTimeoutMs, 1);
+  whole("bodyTimeoutMs", times.bodyTimeoutMs, 1);
   whole("drainMs", times.drainMs, 0);
   const limits: Record<keyof GatewayLimits, number> = { ...gatewayDefaults.limits };
   for (const name of Object.keys(limits) as (keyof GatewayLimits)[]) {

@@ -1,6 +1,6 @@
 // `/api/v1/events`, PROTOCOL §11: GET is an event stream, POST a frame from the client of one.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Logger } from "@trunkline/core/ports";
+import type { Clock, Logger } from "@trunkline/core/ports";
 import { protocolHeader } from "@trunkline/core/wire";
 import { type Admitted, type Situation, originAllowed, pathOf } from "../admission.ts";
 import type { LinkRelay } from "../link-relay.ts";
@@ -19,6 +19,9 @@ interface StreamSession extends LinkOwner {
 export interface EventStreamDoorOptions {
   /** Longest frame taken, in bytes. */
   readonly incomingBytes: number;
+  /** How long the body of a request may take to arrive, in milliseconds. */
+  readonly bodyTimeoutMs: number;
+  readonly clock: Pick<Clock, "setTimer" | "clearTimer">;
   readonly stats: GatewayStats;
   readonly logger: Logger;
   readonly relay: LinkRelay;
@@ -40,7 +43,8 @@ const preflight: Headers = {
 export function createEventStreamDoor(
   options: EventStreamDoorOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const { stats, logger, relay, incomingBytes } = options;
+  const { stats, logger, relay, incomingBytes, bodyTimeoutMs, clock } = options;
+  const limits = { maxBytes: incomingBytes, withinMs: bodyTimeoutMs, clock };
 
   const refuse = (response: ServerResponse, status: number, code: string, message: string, headers: Headers): void => {
     countRefused(stats, code);
@@ -106,16 +110,20 @@ export function createEventStreamDoor(
       // Its id is all that a frame needs to come in, so nothing is read without one.
       if (!relay.mayBeOpen(link)) {
         gone(response, headers);
-        return discard(request, incomingBytes);
+        return discard(request, limits);
       }
       if (!Number.isSafeInteger(number) || number < 1) {
         refuse(response, 400, "gateway.bad-request", "n: expected the number of the frame, from 1", headers);
-        return discard(request, incomingBytes);
+        return discard(request, limits);
       }
-      return readBody(request, incomingBytes, (body) => {
-        if (body === null) {
+      return readBody(request, limits, (body) => {
+        if (body === "too-slow") {
+          const message = `expected the whole body within ${bodyTimeoutMs} ms, got a part`;
+          return refuse(response, 408, "gateway.bad-request", message, { ...headers, Connection: "close" });
+        }
+        if (body === "too-long") {
           refuse(response, 413, "gateway.too-large", `expected a frame of at most ${incomingBytes} bytes`, headers);
-          return discard(request, incomingBytes);
+          return discard(request, limits);
         }
         const text = textOf(body);
         if (text === null)

@@ -1,6 +1,7 @@
 import { type IncomingMessage, createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Broker, StreamName } from "@trunkline/core/ports";
+import { ManualClock } from "@trunkline/core/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { keyring } from "../auth/api-key.ts";
 import { memoryBroker } from "../memory-broker.ts";
@@ -28,7 +29,9 @@ interface Door {
 let close: (() => Promise<void>) | undefined;
 afterEach(async () => close?.());
 
-async function open(options: { readonly maxBodyBytes?: number; readonly keys?: typeof keys } = {}): Promise<Door> {
+async function open(
+  options: { readonly maxBodyBytes?: number; readonly keys?: typeof keys; readonly clock?: ManualClock } = {},
+): Promise<Door> {
   const broker = memoryBroker();
   const stats = createStats();
   const ended: IncomingMessage[] = [];
@@ -37,6 +40,7 @@ async function open(options: { readonly maxBodyBytes?: number; readonly keys?: t
     publishing: createPublishing({ broker, stats }),
     isAccepting: () => door.accepting,
     maxBodyBytes: options.maxBodyBytes,
+    clock: options.clock,
     stats,
   });
   const server = createServer((request, response) => {
@@ -219,6 +223,47 @@ describe("§8.4 refusals", () => {
     upload.write("x".repeat(10_000));
     await cut;
     expect(await stored(door)).toEqual([]);
+  });
+
+  it("a body that comes a byte at a time for ever is 408 and cut off, many at once too; a whole one leaves no timer", async () => {
+    const clock = new ManualClock();
+    const door = await open({ clock });
+    expect((await post(door, { event: "a" })).status).toBe(202);
+    expect(clock.timers).toBe(0);
+    const uploads = Array.from({ length: 20 }, () => {
+      const upload = httpRequest(door.url, { method: "POST", headers: { authorization: "Bearer sk-acme" } });
+      upload.write("{");
+      const cut = new Promise<void>((resolve) => upload.on("error", () => {}).on("close", () => resolve()));
+      const status = new Promise<number | undefined>((resolve) =>
+        upload.on("response", (response) => resolve(response.resume().statusCode)),
+      );
+      return { upload, cut, status };
+    });
+    await expect.poll(() => clock.timers).toBe(20);
+    clock.advance(29_999);
+    for (const { upload } of uploads) upload.write(" ");
+    clock.advance(1);
+    for (const { cut, status } of uploads) {
+      expect(await status).toBe(408);
+      await cut;
+    }
+    expect(clock.timers).toBe(0);
+    expect(await stored(door)).toHaveLength(1);
+  });
+
+  it("a refused upload that only trickles is cut off in the end", async () => {
+    const clock = new ManualClock();
+    const door = await open({ clock });
+    const upload = httpRequest(door.url, { method: "POST" });
+    const cut = new Promise<void>((resolve) => upload.on("error", () => {}).on("close", () => resolve()));
+    const status = new Promise<number | undefined>((resolve) =>
+      upload.on("response", (response) => resolve(response.resume().statusCode)),
+    );
+    upload.write("{");
+    expect(await status).toBe(401);
+    clock.advance(30_000);
+    await cut;
+    await expect.poll(() => clock.timers).toBe(0);
   });
 
   it("§7.4 while draining: 503 with Retry-After, and nothing is published", async () => {

@@ -1,6 +1,7 @@
 // POST /api/v1/publish, PROTOCOL §8. No CORS headers on purpose: only secret keys publish, and they have no business in pages.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Logger } from "@trunkline/core/ports";
+import { systemClock } from "@trunkline/core/clock";
+import type { Clock, Logger } from "@trunkline/core/ports";
 import type { PublishRequest } from "@trunkline/core/wire";
 import type { Keyring } from "../auth/api-key.ts";
 import { type Principal, mayPublish } from "../auth/principal.ts";
@@ -16,6 +17,10 @@ export interface PublishApiOptions {
   readonly isAccepting: () => boolean;
   /** @defaultValue 1_048_576 */
   readonly maxBodyBytes?: number | undefined;
+  /** How long a body may take to arrive, in milliseconds. @defaultValue 30_000 */
+  readonly bodyTimeoutMs?: number | undefined;
+  /** @defaultValue the system's */
+  readonly clock?: Pick<Clock, "setTimer" | "clearTimer"> | undefined;
   /** Most events of one batch. @defaultValue 1000 */
   readonly maxBatch?: number | undefined;
   readonly stats?: GatewayStats | undefined;
@@ -23,7 +28,7 @@ export interface PublishApiOptions {
   readonly logger?: Logger | undefined;
 }
 
-const publishApiDefaults = { maxBodyBytes: 1024 * 1024, maxBatch: 1000 } as const;
+const publishApiDefaults = { maxBodyBytes: 1024 * 1024, bodyTimeoutMs: 30_000, maxBatch: 1000 } as const;
 
 /** A refusal on its way to the client. */
 interface Refusal {
@@ -39,6 +44,8 @@ export function createPublishApi(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const { keyring, publishing, isAccepting, stats, logger } = options;
   const maxBodyBytes = options.maxBodyBytes ?? publishApiDefaults.maxBodyBytes;
+  const { clock = systemClock, bodyTimeoutMs = publishApiDefaults.bodyTimeoutMs } = options;
+  const limits = { maxBytes: maxBodyBytes, withinMs: bodyTimeoutMs, clock };
   const maxBatch = options.maxBatch ?? publishApiDefaults.maxBatch;
 
   const refuse = (response: ServerResponse, { status, code, message, headers }: Refusal): void => {
@@ -70,14 +77,15 @@ export function createPublishApi(
     const admitted = admit(request, keyring, isAccepting());
     if (!admitted.ok) {
       refuse(response, admitted.refusal);
-      discard(request, maxBodyBytes);
+      discard(request, limits);
       return;
     }
-    readBody(request, maxBodyBytes, (body) => {
-      if (body === null) {
+    readBody(request, limits, (body) => {
+      if (body === "too-slow") return refuse(response, tooSlow(bodyTimeoutMs));
+      if (body === "too-long") {
         const message = `expected a body of at most ${maxBodyBytes} bytes, got more; send a batch in parts`;
         refuse(response, { status: 413, code: "gateway.too-large", message });
-        discard(request, maxBodyBytes);
+        discard(request, limits);
         return;
       }
       answer(response, admitted.scope, body).catch((error: unknown) => {
@@ -100,6 +108,11 @@ const draining: Refusal = {
   message: "the gateway is shutting down; send this to another one or try again shortly",
   headers: { "Retry-After": "1", Connection: "close" },
 };
+
+function tooSlow(withinMs: number): Refusal {
+  const message = `expected the whole body within ${withinMs} ms, got a part`;
+  return { status: 408, code: "gateway.bad-request", message, headers: { Connection: "close" } };
+}
 
 type Admitted = { readonly ok: true; readonly scope: PublishScope } | { readonly ok: false; readonly refusal: Refusal };
 
