@@ -1,4 +1,4 @@
-// What `npm start` and `npm test` need on a machine that has only Node, npm and, for Chromium, Debian's apt.
+// What `npm start` and `npm test` need on a machine that has only Node, npm and, for Chromium and Redis, Debian's apt.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter } from "node:path";
@@ -42,18 +42,37 @@ const chromiumPaths = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/b
 /** The browser that the browser checks drive, installed from Debian's packages when this user may. */
 export function installChromium() {
   const given = process.env["CHROMIUM_PATH"];
-  if (given !== undefined) return existsSync(given) ? given : missing(`CHROMIUM_PATH is ${given}, which is not there`);
-  const found = () => chromiumPaths.find((path) => existsSync(path));
-  if (found() !== undefined) return found();
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return missing("Chromium is not installed");
-  console.log("Installing Chromium (apt-get) …");
-  const quiet = { stdio: ["ignore", "ignore", "inherit"] };
-  run("apt-get", ["update", "-qq"], quiet);
-  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], quiet);
-  return found() ?? missing("apt-get could not install Chromium");
+  const hint = "or set CHROMIUM_PATH to a Chromium binary";
+  if (given !== undefined && !existsSync(given))
+    return missing(`CHROMIUM_PATH is ${given}, which is not there`, "chromium", hint);
+  return given ?? installFromDebian("Chromium", "chromium", () => chromiumPaths.find((path) => existsSync(path)), hint);
 }
 
-function missing(what) {
-  console.error(`${what}. Install it ("apt-get install chromium" as root) or set CHROMIUM_PATH to a Chromium binary.`);
+/** The server (and its redis-cli) that the Redis checks start, installed from Debian's packages when this user may. */
+export function installRedis() {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const has = (name) => folders.some((folder) => existsSync(`${folder}/${name}`));
+  const found = () => (has("redis-server") && has("redis-cli") ? "redis-server" : undefined);
+  return installFromDebian(
+    "Redis",
+    "redis-server",
+    found,
+    "or put redis-server and redis-cli (7.0 or later) on the PATH",
+  );
+}
+
+function installFromDebian(what, name, found, hint) {
+  if (found() !== undefined) return found();
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get"))
+    return missing(`${what} is not installed`, name, hint);
+  console.log(`Installing ${what} (apt-get) …`);
+  const quiet = { stdio: ["ignore", "ignore", "inherit"] };
+  run("apt-get", ["update", "-qq"], quiet);
+  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", name], quiet);
+  return found() ?? missing(`apt-get could not install ${what}`, name, hint);
+}
+
+function missing(what, name, hint) {
+  console.error(`${what}. Install it ("apt-get install ${name}" as root) ${hint}.`);
   return undefined;
 }

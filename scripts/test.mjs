@@ -1,9 +1,9 @@
 // `npm test`: every check there is, none skipped. Ends in "checks: N passed, N failed".
-import { env, installChromium, installPackages, run } from "./setup.mjs";
+import { env, installChromium, installPackages, installRedis, run } from "./setup.mjs";
 
 if (!installPackages()) process.exit(1);
 const chromium = installChromium();
-if (chromium === undefined) process.exit(1);
+if (chromium === undefined || installRedis() === undefined) process.exit(1);
 env["CHROMIUM_PATH"] = chromium;
 
 /** @type {readonly (readonly [name: string, command: string, args: readonly string[]])[]} */

@@ -23,6 +23,11 @@ it("honours PORT, HOST and PLAYGROUND_DB", () => {
   });
 });
 
+it("honours REDIS_URL", () => {
+  expect(resolveSettings({ REDIS_URL: "redis://db" })).toMatchObject({ redis: "redis://db" });
+  expect(resolveSettings({ REDIS_URL: "" })).not.toHaveProperty("redis");
+});
+
 it("makes keys of its own where others can connect", () => {
   const [one, other] = [resolveSettings({ HOST: "0.0.0.0" }), resolveSettings({ HOST: "0.0.0.0" })];
   expect(one).toMatchObject({
@@ -35,7 +40,7 @@ it("makes keys of its own where others can connect", () => {
 it.each([
   [{ PORT: "port" }, 'PORT: expected an integer from 0 to 65535, got "port"'],
   [{ PORT: "65536" }, "PORT: expected an integer"],
-  [{ REDIS_URL: "redis://:hunter2@db" }, "Redis is not supported yet"],
+  [{ REDIS_URL: "redis://:hunter2@db:x" }, "REDIS_URL: expected host:port"],
 ])("says what is wrong with %j, without a secret", (env, problem) => {
   const settings = resolveSettings(env);
   expect(settings).toContain(problem);

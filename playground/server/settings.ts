@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { redisUrlProblem } from "@trunkline/broker-redis";
 
 export interface Settings {
   readonly host: string;
@@ -10,6 +11,8 @@ export interface Settings {
   /** Known to everybody on loopback; random elsewhere. */
   readonly secretKey: string;
   readonly publicKey: string;
+  /** Where streams live; absent: in this process. */
+  readonly redis?: string;
 }
 
 export const account = "demo";
@@ -17,9 +20,9 @@ export const channel = "account.demo";
 
 /** What the environment asks for; a string says what is wrong with it. */
 export function resolveSettings(env: Readonly<Record<string, string | undefined>>): Settings | string {
-  if (given(env["REDIS_URL"]) !== undefined) {
-    return "REDIS_URL is set, but Redis is not supported yet: unset it to run on the gateway's own memory";
-  }
+  const redis = given(env["REDIS_URL"]);
+  const problem = redis === undefined ? null : redisUrlProblem(redis);
+  if (problem !== null) return `REDIS_URL: ${problem}`;
   const host = given(env["HOST"]) ?? "127.0.0.1";
   const text = given(env["PORT"]) ?? "7777";
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
@@ -29,7 +32,7 @@ export function resolveSettings(env: Readonly<Record<string, string | undefined>
     : { secretKey: randomKey(), publicKey: randomKey() };
   const manifest = fileURLToPath(import.meta.resolve("@trunkline/playground/package.json"));
   const database = given(env["PLAYGROUND_DB"]) ?? manifest.replace(/package\.json$/, ".data/posts.sqlite");
-  return { host, port, database, ...keys };
+  return { host, port, database, ...keys, ...(redis !== undefined && { redis }) };
 }
 
 /** Whether only this machine can connect. */

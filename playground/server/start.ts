@@ -1,6 +1,7 @@
 // One HTTP server for everything: the posts, the pages, and the gateway attached to it.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { redisBroker } from "@trunkline/broker-redis";
 import { createGateway } from "@trunkline/gateway";
 import { contract } from "../contract.ts";
 import { sendError, sendJson } from "./http.ts";
@@ -25,7 +26,10 @@ export async function startPlayground(
   onError: (message: string, error: unknown) => void,
 ): Promise<Playground> {
   const store = openPostsStore(settings.database);
+  const { redis } = settings;
+  const broker = redis === undefined ? undefined : redisBroker({ url: redis });
   const gateway = createGateway({
+    ...(broker !== undefined && { broker }),
     secretKeys: [{ key: settings.secretKey, account }],
     publicKeys: [{ key: settings.publicKey, channel, account }],
     contract,
@@ -52,6 +56,7 @@ export async function startPlayground(
     });
   } catch (error) {
     await gateway.close({ drainMs: 0 });
+    await broker?.close();
     store.close();
     throw error;
   }
@@ -60,6 +65,7 @@ export async function startPlayground(
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await gateway.close({ drainMs });
+      await broker?.close();
       server.closeAllConnections();
       await closed;
       store.close();

@@ -45,7 +45,7 @@ export async function startSentinel(name: string, port: number): Promise<RedisSe
     file,
     lines.map((line) => `sentinel ${line.replace("NAME", name).replace("PORT", String(port))}\n`).join(""),
   );
-  const sentinel = await launch("redis-sentinel", [], file);
+  const sentinel = await launch("redis-server", ["--sentinel"], file);
   const close = async (): Promise<void> => {
     await sentinel.close();
     rmSync(folder, { recursive: true, force: true });

@@ -70,7 +70,7 @@ it("says what to do when the port is taken", async () => {
 it.each([
   [["start", "--prot", "1"], "unknown flag --prot; did you mean --port?"],
   [["start", "--port", "many", "--anonymous"], '--port: expected an integer from 0 to 65535, got "many"'],
-  [["start", "--anonymous", "--redis", "redis://localhost"], "--redis: Redis is not in this version"],
+  [["start", "--anonymous", "--redis", "localhost:hunter2"], "--redis: expected redis://host:port"],
   [["start", "--anonymous", "extra"], "expected flags only"],
   [["start", "--api-key", "hunter2 with spaces"], "key: expected visible ASCII characters"],
   [["start", "--anonymous", "--origin", "not-an-origin"], "origins[0]: expected one such as"],

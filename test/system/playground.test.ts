@@ -130,7 +130,7 @@ it("says what to do when the port is taken", async () => {
 });
 
 it.each([
-  [{ REDIS_URL: "redis://:hunter2@localhost" }, "Redis is not supported yet"],
+  [{ REDIS_URL: "redis://:hunter2@localhost:x" }, "REDIS_URL: expected host:port"],
   [{ PORT: "http" }, "PORT: expected an integer"],
 ])("exits 2 with %j", async (env, message) => {
   const app = playground(env);

@@ -1,3 +1,3 @@
 export { type RedisBrokerOptions, redisBrokerDefaults } from "./options.ts";
 export { redisBroker } from "./redis-broker.ts";
-export type { RedisNode } from "./redis-url.ts";
+export { type RedisNode, redisUrlProblem } from "./redis-url.ts";

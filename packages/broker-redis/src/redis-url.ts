@@ -64,6 +64,12 @@ export function readRedisUrl(url: string): RedisPlace | string {
   return { ...common, kind: "cluster", nodes };
 }
 
+/** What is wrong with a Redis URL, for whoever takes one from a user; null when nothing is. It repeats nothing of the URL. */
+export function redisUrlProblem(url: string): string | null {
+  const read = readRedisUrl(url);
+  return typeof read === "string" ? read.replace(/^url: /, "") : null;
+}
+
 const dbProblem = "url: expected a database number behind the host, such as /0";
 
 /** As `readRedisUrl`, from the options of the same names. */

@@ -89,10 +89,19 @@ it.each([
 });
 
 it.each([
-  [{ ...none, redis: "redis://:hunter2@db" }, {}, {}, "--redis: Redis is not in this version"],
-  [none, { REDIS_URL: "redis://:hunter2@db" }, {}, "REDIS_URL: Redis is not in this version"],
-  [none, {}, { redis: "redis://:hunter2@db" }, "redis in the config file: Redis is not in this version"],
-])("refuses Redis by name of its source until there is a broker for it", (flags, env, file, message) => {
+  [{ ...none, redis: "redis://a" }, { REDIS_URL: "redis://b" }, { redis: "redis://c" }, "redis://a"],
+  [none, { REDIS_URL: "redis://b" }, { redis: "redis://c" }, "redis://b"],
+  [none, { REDIS_URL: "" }, { redis: "redis://c" }, "redis://c"],
+  [none, {}, {}, undefined],
+])("takes Redis from the flag, the environment or the file", (flags, env, file, redis) => {
+  expect(resolveStart({ ...flags, anonymous: true }, env, file).redis).toBe(redis);
+});
+
+it.each([
+  [{ ...none, redis: "http://:hunter2@db" }, {}, {}, "--redis: expected redis://host:port"],
+  [none, { REDIS_URL: "redis://:hunter2@db:x" }, {}, "REDIS_URL: expected host:port"],
+  [none, {}, { redis: "redis+sentinel://:hunter2@db" }, "redis in the config file: expected the name of the primary"],
+])("refuses a wrong Redis URL by name of its source, without its password", (flags, env, file, message) => {
   const refused = (): unknown => resolveStart({ ...flags, anonymous: true }, env, file);
   expect(refused).toThrow(message);
   expect(refused).not.toThrow(/hunter2/);

@@ -1,4 +1,5 @@
 // What `trunkline start` was told, from four places: a flag wins over the environment, that over the file, that over the default.
+import { redisUrlProblem } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
 import { channelProblem, type Contract } from "@trunkline/core/wire";
 import { type FileConfig, isPort } from "./config-file.ts";
@@ -23,6 +24,8 @@ export interface StartSettings {
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
   readonly contract?: Contract;
+  /** Where streams live; absent: in this process. May hold a password. */
+  readonly redis?: string;
 }
 
 export const startDefaults = { host: "127.0.0.1", port: 7777, logLevel: "info" } as const;
@@ -45,7 +48,7 @@ export function resolveStart(
   env: Readonly<Record<string, string | undefined>>,
   file: FileConfig,
 ): StartSettings {
-  refuseRedis([
+  const redis = resolveRedis([
     ["--redis", flags.redis],
     ["REDIS_URL", env["REDIS_URL"]],
     ["redis in the config file", file.redis],
@@ -69,6 +72,7 @@ export function resolveStart(
     origins: nonEmptyList(flags.origin) ?? file.origins ?? [],
     logLevel: resolveLevel(flags["log-level"]) ?? file.logLevel ?? startDefaults.logLevel,
     ...(file.contract === undefined ? {} : { contract: file.contract }),
+    ...(redis === undefined ? {} : { redis }),
   };
   if (settings.secretKeys.length === 0 && settings.publicKeys.length === 0 && !settings.anonymous) {
     throw bad(
@@ -87,10 +91,11 @@ function firstGiven<Value>(
   return undefined;
 }
 
-function refuseRedis(places: readonly (readonly [source: string, value: string | undefined])[]): void {
+function resolveRedis(places: readonly (readonly [source: string, value: string | undefined])[]): string | undefined {
   const given = firstGiven(places.map(([source, value]) => [source, nonEmpty(value)]));
-  if (given === undefined) return;
-  throw bad(`${given[0]}: Redis is not in this version; leave it out to run one gateway with its own memory`);
+  const problem = given === undefined ? null : redisUrlProblem(given[1]);
+  if (problem !== null) throw bad(`${given?.[0]}: ${problem}`);
+  return given?.[1];
 }
 
 function resolvePort(flag: string | undefined, environment: string | undefined, file: number | undefined): number {

@@ -1,3 +1,4 @@
+import { redisBroker } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
 import { publishPath, version } from "@trunkline/core/wire";
 import { createGateway } from "@trunkline/gateway";
@@ -14,8 +15,9 @@ export const start = defineCommand({
   summary: "run a gateway on its own",
   usage: "[--host HOST] [--port PORT] --api-key KEY[:ACCOUNT] … [--config FILE]",
   details: [
-    "Runs until SIGINT or SIGTERM, then lets its connections leave and exits 0. Everything is kept in memory. A flag wins",
-    "over the environment, the environment over the config file. Only loopback can connect unless --host says otherwise.",
+    "Runs until SIGINT or SIGTERM, then lets its connections leave and exits 0. Everything is kept in memory, unless",
+    "--redis says where: then any number of gateways are one. A flag wins over the environment, the environment over the config",
+    "file. Only loopback can connect unless --host says otherwise.",
   ].join("\n"),
   flags: {
     host: { type: "string", value: "HOST", help: `address to listen on (HOST; default ${startDefaults.host})` },
@@ -43,7 +45,11 @@ export const start = defineCommand({
       value: "URL",
       help: "origin whose pages may connect, besides the gateway's own",
     },
-    redis: { type: "string", value: "URL", help: "not in this version" },
+    redis: {
+      type: "string",
+      value: "URL",
+      help: "where streams live: redis://HOST, redis://HOST,HOST (Cluster), redis+sentinel://HOST,HOST/NAME (REDIS_URL)",
+    },
     config: { type: "string", value: "FILE", help: "settings from a .json file or the default export of an .mjs file" },
     "log-level": {
       type: "string",
@@ -54,7 +60,7 @@ export const start = defineCommand({
   examples: [
     "TRUNKLINE_API_KEY=$(openssl rand -hex 16) trunkline start",
     "trunkline start --port 8080 --api-key s3cret:acme --public-key browser:account.acme@acme",
-    "trunkline start --config trunkline.config.json --log-level debug",
+    "REDIS_URL=redis://localhost trunkline start --config trunkline.config.json --log-level debug",
     'echo \'{"port":8080,"apiKeys":["s3cret:acme"],"origins":["https://app.example.com"]}\' > trunkline.config.json',
   ],
   async run({ flags, positionals }, io, output) {
@@ -66,7 +72,7 @@ export const start = defineCommand({
 
 /** Until a signal has ended it. */
 async function serve(settings: StartSettings, io: Io, output: Output): Promise<ExitCode> {
-  const { host, port, logLevel, ...options } = settings;
+  const { host, port, logLevel, redis, ...options } = settings;
   const logger = createLineLogger({
     level: logLevel,
     format: io.stderrIsTerminal ? "human" : "json",
@@ -74,7 +80,13 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
     wallTime: Date.now,
   });
   // Keys are checked here, before anything listens.
-  const gateway = createGateway({ ...options, logger, authorize: ({ principal }) => principal.kind === "secret" });
+  const broker = redis === undefined ? undefined : redisBroker({ url: redis, logger });
+  const gateway = createGateway({
+    ...options,
+    ...(broker !== undefined && { broker }),
+    logger,
+    authorize: ({ principal }) => principal.kind === "secret",
+  });
   const told = untilTold(io);
   let address: { readonly port: number };
   try {
@@ -82,6 +94,7 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   } catch (error) {
     output.note(`trunkline start: ${explainListen(error, host, port)}`);
     await gateway.close({ drainMs: 0 });
+    await broker?.close();
     return ExitCode.failed;
   }
   output.print(welcome(`http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, settings));
@@ -89,6 +102,7 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   if (io.stderrIsTerminal)
     output.note("Connections are asked to leave; Ctrl-C again in a second or later quits at once.");
   await gateway.close();
+  await broker?.close();
   logger.info("stopped");
   return ExitCode.ok;
 }
