@@ -53,6 +53,7 @@ export class ModelGateway {
       keyring: keyring({ secretKeys: [{ key: secretKey, account }] }),
       fence: new Fence({ broker: null, onError }),
       clock,
+      maxUnreadBytes: Number.POSITIVE_INFINITY,
       stats,
       logger: silent,
       authorize: () => true,

@@ -71,6 +71,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   return new NodeGateway(options);
 }
 
+/** Bytes of answers that a peer may leave unread, beyond the budget for events; far above what it gets at once. */
+const answersBytes = 4 * 1024 * 1024;
 /** How often it is looked who is due, as a part of the shortest time that can be. */
 const sweepsPerPeriod = 20;
 /** How long sockets get to say goodbye after they were told, in milliseconds. */
@@ -149,6 +151,7 @@ class NodeGateway implements Gateway {
     });
     this.#health = createHealth({ readiness: () => this.#readiness(), metrics: metricsPage(stats) });
     const { incomingBytes } = limits;
+    const maxUnreadBytes = limits.unreadBytes + limits.eventBytes + answersBytes;
     const situation = (): Situation => ({
       keyring: keys,
       origins: resolved.origins,
@@ -171,7 +174,8 @@ class NodeGateway implements Gateway {
       stats,
       logger,
       situation,
-      accept: (admitted, ws, socket, origin) => accept(admitted, origin, (session) => new WsLink(ws, socket, session)),
+      accept: (admitted, ws, socket, origin) =>
+        accept(admitted, origin, (session) => new WsLink(ws, socket, session, maxUnreadBytes)),
     });
     // A broker of the gateway's own has no other gateways.
     this.#relay = new LinkRelay({
@@ -205,6 +209,7 @@ class NodeGateway implements Gateway {
       keyring: keys,
       fence: this.#fence,
       clock,
+      maxUnreadBytes,
       stats,
       logger,
       authorize: options.authorize,

@@ -26,6 +26,8 @@ export interface SessionHost {
   readonly keyring: Keyring;
   readonly fence: Fence;
   readonly clock: Clock;
+  /** Bytes that answers may leave unread, beyond what events may. */
+  readonly maxUnreadBytes: number;
   readonly stats: GatewayStats;
   readonly logger: Logger;
   readonly authorize: ((request: SubscribeRequest) => boolean | Promise<boolean>) | undefined;
@@ -256,7 +258,17 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
 
   #send(frame: ControlFrame): void {
     const text = this.form.control(frame);
-    if (text !== null) this.link.write(frameOf(this.form, text));
+    if (text === null) return;
+    if (this.link.unread > this.#host.maxUnreadBytes) return this.#drop();
+    this.link.write(frameOf(this.form, text));
+  }
+
+  /** Events wait for a slow reader; answers can't, and whoever reads none of them is told nothing by another. */
+  #drop(): void {
+    const { stats, logger } = this.#host;
+    countRefused(stats, "gateway.limit");
+    logger.info("dropped: answers are not read", { connection: this.id, unread: this.link.unread });
+    this.link.terminate();
   }
 
   #authenticate(token: string | undefined): void {

@@ -1,7 +1,8 @@
 // Beside an app: the gateway's paths on a server that serves others already.
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { UpgradeDoor } from "./upgrade.ts";
+import { pathOf } from "../admission.ts";
+import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
 
 export interface Attachment {
   detach(): void;
@@ -9,7 +10,8 @@ export interface Attachment {
 
 /**
  * Adds an `upgrade` listener and puts `handle` in front of the server's `request` listeners: they are taken off and called by one
- * that asks `handle` first, since Node calls all of them for every request. Upgrades of other paths are left alone.
+ * that asks `handle` first, since Node calls all of them for every request. Upgrades of other paths are left to the
+ * server's other `upgrade` listeners; without any they are refused.
  */
 export function attachTo(
   server: Server,
@@ -28,7 +30,10 @@ export function attachTo(
     for (const listener of theirs) listener.call(server, request, response);
   };
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    upgrade(request, socket, head);
+    if (upgrade(request, socket, head) || server.listenerCount("upgrade") > 1) return;
+    // Node leaves the socket to its listeners, for ever.
+    const message = `expected an upgrade of a path of the gateway, got ${pathOf(request.url ?? "/")}`;
+    refuseUpgrade(socket, 404, { code: "gateway.bad-request", message });
   };
   for (const listener of theirs) server.off("request", listener);
   server.on("request", onRequest);

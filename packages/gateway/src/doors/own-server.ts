@@ -55,15 +55,18 @@ export function openServer(
   });
   return {
     opened,
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      // A server that is still on its way would begin to listen afterwards.
+      await opened.catch(() => {});
+      await new Promise<void>((resolve) => {
         const last = setTimeout(() => server.closeAllConnections(), lastAnswersMs);
         server.close(() => {
           clearTimeout(last);
           resolve();
         });
         server.closeIdleConnections();
-      }),
+      });
+    },
   };
 }
 

@@ -32,6 +32,8 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
     // Frames are shared by all sockets and written past `ws`, which compression would forbid.
     perMessageDeflate: false,
     clientTracking: false,
+    // The link answers, as long as somebody reads.
+    autoPong: false,
     maxPayload: options.incomingBytes,
     closeTimeout,
     WebSocket: GatewaySocket,

@@ -21,14 +21,18 @@ export class WsLink implements SessionLink {
   readonly #socket: Socket;
   readonly #ws: GatewaySocket;
   readonly #owner: LinkOwner;
+  readonly #maxUnreadBytes: number;
   #open = true;
 
-  constructor(ws: GatewaySocket, socket: Socket, owner: LinkOwner) {
+  /** @param maxUnreadBytes a peer that leaves more unread is given no pong, which is small but may be asked for for ever */
+  constructor(ws: GatewaySocket, socket: Socket, owner: LinkOwner, maxUnreadBytes: number) {
+    this.#maxUnreadBytes = maxUnreadBytes;
     this.#ws = ws;
     this.#socket = socket;
     this.#owner = owner;
     ws.link = this;
     ws.on("message", onMessage);
+    ws.on("ping", onPing);
     ws.on("close", onClose);
     ws.on("error", onError);
   }
@@ -84,6 +88,10 @@ export class WsLink implements SessionLink {
     this.#ws.terminate();
   }
 
+  ping(data: Buffer): void {
+    if (this.#open && this.unread <= this.#maxUnreadBytes) this.#ws.pong(data);
+  }
+
   leaving(): void {
     this.#open = false;
   }
@@ -113,6 +121,10 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   const { link } = this as GatewaySocket;
   if (isBinary) link?.binary();
   else link?.text(String(data));
+}
+
+function onPing(this: WebSocket, data: Buffer): void {
+  (this as GatewaySocket).link?.ping(data);
 }
 
 function onClose(this: WebSocket, code: number): void {
