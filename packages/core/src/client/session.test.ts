@@ -140,7 +140,7 @@ const anyInput: fc.Arbitrary<Input> = fc.oneof(
     reason: fc.string(),
     upMs: ms,
   }),
-  fc.record({ type: fc.constant("woke" as const), heard: fc.boolean(), lateMs: ms, upMs: ms }),
+  fc.record({ type: fc.constant("woke" as const), heard: fc.boolean(), lateMs: ms, upMs: ms, quietMs: ms }),
 );
 
 /** Inputs that belong to the newest attempt more often than chance would have it. */
@@ -168,6 +168,15 @@ describe("any inputs in any order", () => {
             expect(effects).toEqual([]);
           }
           if (before.phase === "closed" && input.type === "close") expect(effects).toEqual([]);
+          // An old link is kept only beside a newer attempt, and let go of exactly once.
+          if (next.old > 0) {
+            expect(next.old).toBeLessThan(next.link);
+            expect(["authorizing", "connecting", "greeting", "waiting"]).toContain(next.phase);
+          }
+          const ended = input.type === "closed" && input.link === before.old;
+          expect(kinds.filter((kind) => kind === "leave").length).toBe(
+            before.old > 0 && next.old === 0 && !ended ? 1 : 0,
+          );
           for (const effect of effects) {
             // A new link only for a newer attempt, so that the driver's one slot is enough.
             if (effect.kind === "dial") {
