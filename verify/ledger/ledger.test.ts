@@ -131,9 +131,16 @@ describe("the books of a state line", () => {
 
   it("take a snapshot for the whole state", () => {
     const receipts = changes(change(1, "x"), change(2, "y"), change(3, "x", true));
-    const whole: Seen = { kind: "snapshot", changes: 1 };
+    const whole: Seen = { kind: "snapshot" };
     expect(isClean(audit("c1", receipts, [start, saw(1, "x"), whole, saw(2, "y")]))).toBe(true);
-    expect(audit("c1", receipts, [start, saw(1, "x"), { kind: "snapshot", changes: 2 }, saw(2, "y")]).losses).toBe(3);
+    expect(audit("c1", receipts, [start, saw(1, "x"), whole]).losses).toBe(1);
+  });
+
+  it("compare with what the store holds, where that is known", () => {
+    const receipts = { ...changes(change(1, "x"), change(2, "y")), held: { x: 1 } };
+    expect(isClean(audit("c1", receipts, [start, saw(1, "x")]))).toBe(true);
+    expect(audit("c1", receipts, [start, saw(1, "x"), saw(2, "y")]).losses).toBe(1);
+    expect(audit("c1", receipts, [start]).losses).toBe(1);
   });
 
   it("expect of a new epoch what was accepted in it", () => {

@@ -185,14 +185,10 @@ class LogAudit extends LineAudit {
 class StateAudit extends LineAudit {
   readonly #accepted: ReadonlyMap<number, AcceptedChange>;
   /** Key → number of the change that set it. */
-  #view = new Map<string, number>();
-  /** What is left to come of a snapshot, and what came of it. */
-  #snapshot: { left: number; readonly view: Map<string, number> } | null = null;
-  #started = false;
+  readonly #view = new Map<string, number>();
+  #start: Extract<Seen, { readonly kind: "start" }> | null = null;
   #epoch = "";
-  #firstEpoch = "";
   #revision = 0;
-  #startRevision = 0;
   #changes = 0;
 
   constructor(receipts: Receipts) {
@@ -202,41 +198,47 @@ class StateAudit extends LineAudit {
 
   see(seen: Seen): void {
     if (seen.kind === "start") {
-      this.#started = true;
-      this.#epoch = this.#firstEpoch = seen.epoch;
-      this.#revision = this.#startRevision = seen.revision;
+      this.#start = seen;
+      this.#epoch = seen.epoch;
+      this.#revision = seen.revision;
     } else if (seen.kind === "gap") {
       if (seen.epoch !== this.#epoch) this.#revision = 0;
       this.#epoch = seen.epoch;
-    } else if (seen.kind === "snapshot") this.#begin(seen.changes);
-    else if (seen.kind === "change") this.#change(seen);
+    } else if (seen.kind === "snapshot") {
+      this.#view.clear();
+      this.#revision = 0;
+    } else if (seen.kind === "change") this.#change(seen);
   }
 
   close(): Account {
-    if (this.#snapshot !== null) {
-      this.losses += this.find(`${this.#snapshot.left} changes of a snapshot never came`);
-    }
-    // Keys that were last set before the client came, or before the store lost its data, are nobody's to check.
-    const wanted = new Map<string, AcceptedChange>();
-    for (const change of this.receipts.state) {
-      const isOwed = change.epoch !== this.#firstEpoch || change.offset > this.#startRevision;
-      if (this.#started && change.epoch === this.#epoch && isOwed) wanted.set(change.key, change);
-    }
-    for (const [key, { n, deleted }] of wanted) {
+    const wanted = this.#wanted();
+    for (const [key, n] of wanted) {
       const got = this.#view.get(key);
-      if (got === (deleted ? undefined : n)) continue;
-      if (got !== undefined && got > n && this.unknown.has(got)) continue;
-      if (got === undefined && this.receipts.unknown.some((each) => each > n)) continue;
-      const is = got === undefined ? "gone" : `of change ${got}`;
-      this.losses += this.find(`key ${key} is ${is}, expected ${deleted ? "it gone" : "that"} by change ${n}`);
+      // A change without an answer may have come after it.
+      const isOpen = this.receipts.unknown.some((each) => each > (n ?? 0) && (got === undefined || got === each));
+      if (got === n || isOpen) continue;
+      const is = got === undefined ? "is gone" : `is of change ${got}`;
+      this.losses += this.find(`key ${key} ${is}, expected ${n === undefined ? "it gone" : `that of change ${n}`}`);
     }
     return { ...this.faults, owed: wanted.size, changes: this.#changes };
   }
 
-  #begin(changes: number): void {
-    this.#snapshot = { left: changes, view: new Map() };
-    this.#revision = 0;
-    this.#settle();
+  /** What each key must be in the end; undefined: gone. */
+  #wanted(): ReadonlyMap<string, number | undefined> {
+    const wanted = new Map<string, number | undefined>();
+    if (this.#start === null) return wanted;
+    const { held, state } = this.receipts;
+    if (held !== undefined) {
+      for (const key of this.#view.keys()) wanted.set(key, undefined);
+      for (const [key, n] of Object.entries(held)) wanted.set(key, n);
+      return wanted;
+    }
+    // Keys that were last set before the client came, or before the store lost its data, are nobody's to check.
+    for (const { key, n, deleted, epoch, offset } of state) {
+      const isOwed = epoch !== this.#start.epoch || offset > this.#start.revision;
+      if (isOwed && epoch === this.#epoch) wanted.set(key, deleted ? undefined : n);
+    }
+    return wanted;
   }
 
   #change({ n, revision, key, deleted }: Extract<Seen, { readonly kind: "change" }>): void {
@@ -250,17 +252,7 @@ class StateAudit extends LineAudit {
       return;
     }
     this.#revision = revision;
-    const view = this.#snapshot?.view ?? this.#view;
-    if (deleted) view.delete(key);
-    else view.set(key, n);
-    if (this.#snapshot === null) return;
-    this.#snapshot.left -= 1;
-    this.#settle();
-  }
-
-  #settle(): void {
-    if (this.#snapshot === null || this.#snapshot.left > 0) return;
-    this.#view = this.#snapshot.view;
-    this.#snapshot = null;
+    if (deleted) this.#view.delete(key);
+    else this.#view.set(key, n);
   }
 }

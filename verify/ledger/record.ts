@@ -21,6 +21,11 @@ export interface Receipts {
   readonly state: readonly AcceptedChange[];
   /** Published without an answer: may appear once, or not at all. Numbers of both lines. */
   readonly unknown: readonly number[];
+  /**
+   * What the store holds in the end, by key the number of its change; for clients that were there before the first one.
+   * Absent: each key is what it was last set to in the epoch of the end.
+   */
+  readonly held?: Readonly<Record<string, number>>;
 }
 
 /** One thing that a client saw on one stream. */
@@ -44,5 +49,5 @@ export type Seen =
       /** The head at that time, after which events go on. */
       readonly offset: number;
     }
-  /** The next `changes` state events are the whole state. */
-  | { readonly kind: "snapshot"; readonly changes: number };
+  /** The state is told anew: a key that does not come from now on is gone. */
+  | { readonly kind: "snapshot" };

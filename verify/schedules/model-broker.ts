@@ -11,12 +11,18 @@ import type {
   StreamName,
 } from "@trunkline/core/ports";
 import type { Position } from "@trunkline/core/wire";
+import type { Numbered } from "../world/contract.ts";
 import { MemoryStream } from "../../packages/gateway/src/memory/memory-stream.ts";
 
 interface Stored {
   readonly append: Append;
   readonly tag: string;
   readonly time: number;
+}
+
+interface Change {
+  readonly key: string;
+  readonly data: Numbered;
 }
 
 interface Life {
@@ -54,6 +60,13 @@ export class ModelStore {
 
   read(name: StreamName, from: ReadFrom, limit: number): Page {
     return this.#life(name).stream.page(from, limit);
+  }
+
+  /** The value of each key: the number that its change carries. */
+  held(name: StreamName): Readonly<Record<string, number>> {
+    const { entries } = this.read(name, { offset: 0, revision: 0 }, Number.MAX_SAFE_INTEGER).state;
+    const values = entries.filter(({ deleted }) => deleted !== true).map(({ body }) => JSON.parse(body) as Change);
+    return Object.fromEntries(values.map(({ key, data }) => [key, data.n]));
   }
 
   /** Keeps the newest `count` log events and forgets all older deletions. */

@@ -19,7 +19,7 @@ const patience = 200;
 /** What can happen, and how often next to the others. Each takes a small number that says to whom, which or how much. */
 export const happenings = {
   publish: 6,
-  change: 0,
+  change: 4,
   deliver: 6,
   answer: 6,
   toClient: 6,
@@ -95,7 +95,8 @@ export class World {
     await this.#rest();
     const accounts = this.#diaries.flatMap(({ name, seen }) =>
       channels.map((channel) => {
-        const receipts = this.#books.get(channel) ?? { log: [], state: [], unknown: [] };
+        const books = this.#books.get(channel) ?? { log: [], state: [], unknown: [] };
+        const receipts = { ...books, held: this.#store.held(nameOf(channel)) };
         return audit(`client ${name}, ${channel}`, receipts, seen.get(channel) ?? []);
       }),
     );
@@ -212,7 +213,7 @@ export class World {
       return channels.every((channel) => {
         const position = streams.find((stream) => stream.channel === channel)?.position;
         const head = this.#store.head(nameOf(channel));
-        return position?.epoch === head.epoch && position.offset === head.offset && position.tag === head.tag;
+        return JSON.stringify(position) === JSON.stringify(head);
       });
     });
   }

@@ -62,11 +62,12 @@ export class ClientDiary {
   #onGap({ channel, position, from, to, reason, changes = 0, snapshot }: Gap): void {
     const { epoch, offset } = position;
     this.#write(channel, { kind: "gap", reason, from, to, epoch, offset });
-    if (snapshot) this.#write(channel, { kind: "snapshot", changes });
+    if (snapshot) this.#write(channel, { kind: "snapshot" });
     if (changes > 0) this.#return?.left.set(channel, changes);
   }
 
-  #onResumed({ channel, count, changes = 0 }: Resumed): void {
+  #onResumed({ channel, count, changes = 0, verdict }: Resumed): void {
+    if (verdict === "snapshot") this.#write(channel, { kind: "snapshot" });
     if (count + changes > 0) this.#return?.left.set(channel, count + changes);
   }
 
