@@ -14,8 +14,10 @@ const columns = [
   "duplicates",
   "order breaks",
   "never back",
+  "back p50 ms",
+  "p99",
   "replay p50 ms",
-  "replay p99 ms",
+  "p99",
 ] as const;
 
 export interface Row {
@@ -36,6 +38,8 @@ export function table(rows: readonly Row[]): string {
     account.duplicates,
     account.orderBreaks,
     rest.neverBack,
+    percentile(rest.returnsMs, 0.5),
+    percentile(rest.returnsMs, 0.99),
     percentile(rest.replaysMs, 0.5),
     percentile(rest.replaysMs, 0.99),
   ]);

@@ -17,7 +17,7 @@ export const jitter: Scenario = {
     const plans: readonly StreamPlan[] = ["orders", "prices", "news"].map((channel) => ({
       channel,
       events: run.quick ? 20 : 40,
-      changeEvery: 0,
+      changeEvery: 3,
       everyMs: run.quick ? 50 : 500,
     }));
     const gateway = await GatewayProcess.start();
@@ -54,7 +54,8 @@ export const jitter: Scenario = {
       published: publisher.accepted,
       unknown: publisher.unknown,
       account,
-      replaysMs: returnsMs(heals, replays),
+      returnsMs: returnsMs(heals, replays),
+      replaysMs: replays.map(({ connectedAt, caughtUpAt }) => caughtUpAt - connectedAt),
       neverBack,
       misses: [],
       notes: [`${heals.length} cuts`],

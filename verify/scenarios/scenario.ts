@@ -2,7 +2,7 @@ import type { Account } from "../ledger/ledger.ts";
 import type { Random } from "../random.ts";
 
 /** What a scenario is run with. */
-interface Run {
+export interface Run {
   /** The small form: few clients, in seconds. */
   readonly quick: boolean;
   readonly random: Random;
@@ -19,7 +19,9 @@ export interface Outcome {
   readonly published: number;
   readonly unknown: number;
   readonly account: Account;
-  /** From the moment a client could reach a gateway again to having everything, in milliseconds. */
+  /** From the moment that nothing was in a client's way any more to its having everything, in milliseconds. */
+  readonly returnsMs: readonly number[];
+  /** From a client's new link to its having everything. */
   readonly replaysMs: readonly number[];
   /** Clients that were not connected in the end. */
   readonly neverBack: number;

@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createGateway, type Gateway } from "@trunkline/gateway";
+import { redisBroker } from "@trunkline/broker-redis";
 import { answer } from "./child-process.ts";
 import { account, contract, secretKey } from "./contract.ts";
 import type { GatewayCondition, GatewaySettings } from "./gateway.ts";
@@ -12,14 +13,13 @@ let mostUnreadBytes = 0;
 let mostResidentBytes = 0;
 
 answer({
-  open: async ({ drainMs, heartbeatMs, history }: GatewaySettings): Promise<string> => {
+  open: async ({ redis, ...settings }: GatewaySettings): Promise<string> => {
     const made = createGateway({
       secretKeys: [{ key: secretKey, account }],
       authorize: ({ principal }) => principal.kind === "secret",
       contract,
-      drainMs,
-      heartbeatMs,
-      history,
+      ...settings,
+      ...(redis !== undefined && { broker: redisBroker(redis) }),
     });
     gateway = made;
     const server = createServer();

@@ -6,6 +6,8 @@ export interface GatewaySettings {
   readonly drainMs?: number;
   /** @defaultValue 25_000 */
   readonly heartbeatMs?: number;
+  /** @defaultValue a memory of its own */
+  readonly redis?: { readonly url: string; readonly durable?: boolean };
   readonly history?: { readonly count?: number; readonly ageMs?: number };
 }
 
