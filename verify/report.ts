@@ -1,5 +1,6 @@
 // The table and the last line.
 import { isClean } from "./ledger/ledger.ts";
+import { percentile } from "./percentile.ts";
 import type { Outcome } from "./scenarios/scenario.ts";
 
 const columns = [
@@ -70,11 +71,4 @@ export function lastLine(rows: readonly Row[]): string {
   const sum = (field: "losses" | "duplicates" | "orderBreaks"): number =>
     rows.reduce((total, { outcome }) => total + outcome.account[field], 0);
   return `verify:loss: ${sum("losses")} silent losses, ${sum("duplicates")} duplicates, ${sum("orderBreaks")} order breaks (target 0, 0, 0)`;
-}
-
-/** "-" without values. */
-function percentile(values: readonly number[], share: number): number | "-" {
-  const sorted = [...values].sort((one, other) => one - other);
-  const value = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)];
-  return value === undefined ? "-" : Math.round(value);
 }

@@ -31,7 +31,7 @@ export async function startChaosProxy(...targetUrls: readonly string[]): Promise
   let mode: Mode = { kind: "pass" };
   let accepted = 0;
 
-  const server = createServer({ allowHalfOpen: true }, (inside) => {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (inside) => {
     const turn = accepted++;
     if (mode.kind === "cut") {
       inside.on("error", () => {}).resetAndDestroy();
@@ -113,7 +113,7 @@ class Pair {
   #dial([target, ...others]: readonly string[]): void {
     if (target === undefined) return this.reset();
     const { hostname, port } = new URL(target);
-    const outside = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    const outside = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
     const next = (): void => this.#dial(others);
     outside.once("error", next);
     outside.once("connect", () => {

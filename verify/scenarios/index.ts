@@ -5,6 +5,16 @@ import { redisFailover } from "./redis-failover.ts";
 import { redisKept } from "./redis-kept.ts";
 import { redisWiped } from "./redis-wiped.ts";
 import { rolling } from "./rolling.ts";
+import { slowReader } from "./slow-reader.ts";
 import type { Scenario } from "./scenario.ts";
 
-export const scenarios: readonly Scenario[] = [jitter, kill, rolling, redisKept, redisWiped, redisFailover, redisCut];
+export const scenarios: readonly Scenario[] = [
+  jitter,
+  kill,
+  rolling,
+  redisKept,
+  redisWiped,
+  redisFailover,
+  redisCut,
+  slowReader,
+];

@@ -85,7 +85,7 @@ export class World {
 
   /** Lets all of `schedule` happen, then everything come to rest, and closes the books. @throws when it does not come to rest */
   async run(schedule: readonly Happening[]): Promise<Account> {
-    const opened = Promise.all(this.#diaries.map((diary) => diary.open()));
+    const opened = Promise.all(this.#diaries.map((diary) => diary.open(channels)));
     await this.#rest();
     await opened;
     for (const happening of schedule) {

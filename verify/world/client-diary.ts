@@ -30,10 +30,14 @@ export class ClientDiary {
     client.on("error", () => {});
   }
 
-  async open(): Promise<void> {
+  /** Resolves once it is owed everything on `channels` from now on. @throws when one of them has no position */
+  async open(channels: readonly string[]): Promise<void> {
     await this.client.connect();
-    for (const { channel, position } of this.client.health().streams) {
-      if (position === null) continue;
+    const { streams } = this.client.health();
+    for (const channel of channels) {
+      const position = streams.find((stream) => stream.channel === channel)?.position;
+      if (position === null || position === undefined)
+        throw new Error(`client ${this.name}: expected a position on ${channel}, got none`);
       const { epoch, offset, state } = position;
       this.#write(channel, { kind: "start", epoch, offset, revision: state?.revision ?? 0 });
     }

@@ -22,7 +22,7 @@ answer({
     }
     // A few at a time: what is tried here is what comes after.
     for (let from = 0; from < diaries.length; from += 100) {
-      await Promise.all(diaries.slice(from, from + 100).map((diary) => diary.open()));
+      await Promise.all(diaries.slice(from, from + 100).map((diary) => diary.open(channels)));
     }
   },
   progress: (): FleetProgress => {

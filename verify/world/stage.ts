@@ -1,5 +1,6 @@
 // The world that most scenarios share: gateways behind one door, a fleet of clients that comes through it, and a publisher.
 import { type ChaosProxy, startChaosProxy } from "../../test/support/chaos-proxy.ts";
+import { sumOf } from "../ledger/ledger.ts";
 import type { Outcome, Run } from "../scenarios/scenario.ts";
 import { Fleet } from "./fleet.ts";
 import { GatewayProcess, type GatewaySettings } from "./gateway.ts";
@@ -22,7 +23,9 @@ export class Stage {
   readonly fleet: Fleet;
   readonly publisher: Publisher;
   readonly #run: Run;
-  readonly #plans: readonly StreamPlan[];
+  /** By channel. */
+  readonly #plans: Map<string, StreamPlan>;
+  readonly #others: Fleet[] = [];
   /** When clients could come back. */
   readonly #heals: number[] = [];
 
@@ -34,7 +37,7 @@ export class Stage {
     fleet: Fleet,
   ) {
     this.#run = run;
-    this.#plans = plans;
+    this.#plans = new Map(plans.map((plan) => [plan.channel, plan]));
     this.gateways = gateways;
     this.door = door;
     this.fleet = fleet;
@@ -66,9 +69,17 @@ export class Stage {
     this.gateways[index] = await Stage.#gateway(this.#run, settings);
   }
 
+  /** More clients, one for each of `urls`, on the streams of `plans`. */
+  async join(urls: readonly string[], plans: readonly StreamPlan[]): Promise<void> {
+    for (const plan of plans) this.#plans.set(plan.channel, plan);
+    const fleet = await Fleet.start(urls, { channels: plans.map(({ channel }) => channel) });
+    this.#run.ends.push(() => fleet.end());
+    this.#others.push(fleet);
+  }
+
   /** Publishes all that is planned. */
   publish(): Promise<void> {
-    return this.publisher.run(this.#plans);
+    return this.publisher.run([...this.#plans.values()]);
   }
 
   /** From now on clients can come back. */
@@ -78,16 +89,23 @@ export class Stage {
 
   /** Sets every key once more, waits until everything is at rest, and closes the books. */
   async finish(): Promise<Outcome> {
-    for (const { channel, changeEvery = 0 } of this.#plans) {
+    for (const { channel, changeEvery = 0 } of this.#plans.values()) {
       if (changeEvery > 0) await this.publisher.setAll(channel);
     }
-    const neverBack = await settle(this.fleet);
-    const { account, replays } = await this.fleet.audit(this.publisher.receipts);
+    let neverBack = 0;
+    const audits = [];
+    for (const fleet of [this.fleet, ...this.#others]) {
+      neverBack += await settle(fleet);
+      audits.push(await fleet.audit(this.publisher.receipts));
+    }
+    const account = sumOf(audits.map((audit) => audit.account));
+    // Of the others nobody said when they could come back.
+    const replays = audits[0]?.replays ?? [];
     const clients = Array.from({ length: this.fleet.size }, (_, client) => client);
     const heals = this.#heals.flatMap((at) => clients.map((client) => ({ client, at })));
     const troubles = [...this.publisher.troubles].map(([what, count]) => `${count} × ${what}`);
     return {
-      clients: this.fleet.size,
+      clients: [this.fleet, ...this.#others].reduce((sum, { size }) => sum + size, 0),
       published: this.publisher.accepted,
       unknown: this.publisher.unknown,
       account,
