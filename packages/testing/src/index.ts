@@ -1,1 +1,3 @@
-export {};
+export { ManualClock, type ManualClockOptions } from "@trunkline/core/testing";
+export { type MessageFaults } from "./fault-lane.ts";
+export { type FaultTransport, faultTransport, type FaultTransportOptions, type LaneFaults } from "./fault-transport.ts";
