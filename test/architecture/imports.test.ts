@@ -116,7 +116,18 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "ioredis",
     ],
   ],
-  ["testing/src/", ["testing/src/", "@trunkline/core", "@trunkline/core/", "@trunkline/gateway", "msw"]],
+  [
+    "testing/src/",
+    [
+      "testing/src/",
+      "@trunkline/core",
+      "@trunkline/core/",
+      "@trunkline/gateway",
+      "@trunkline/transport-node",
+      "node:",
+      "msw",
+    ],
+  ],
   [
     "cli/src/",
     [

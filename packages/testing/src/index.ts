@@ -10,3 +10,5 @@ export {
   type LossLedger,
   lossLedger,
 } from "./loss-ledger.ts";
+export { type PublishedEvent } from "./recording-broker.ts";
+export { type TestGateway, type TestGatewayOptions, createTestGateway } from "./test-gateway.ts";
