@@ -49,22 +49,26 @@ it("carries events of hundreds of kilobytes", async () => {
 });
 
 it("P-44 answers what was published to a channel, whoever published it, and a repetition once", async () => {
-  const contract = defineContract({ events: { typing: event({ delivery: "volatile" }) } });
+  const contract = defineContract({
+    events: { typing: event({ delivery: "volatile" }), "till.set": event({ delivery: "state" }) },
+  });
   const gateway = start({ contract });
   const client = await connect(gateway);
   await gateway.publish({ ...order(1), id: "o-1" });
   await gateway.publish({ ...order(1), id: "o-1" });
   await createOutbox(client).publish("order.placed", 2, { channel: "orders" });
   await gateway.publish({ event: "typing", channel: "orders" });
+  await gateway.publish({ event: "till.set", channel: "orders", data: "busy" });
   await gateway.publish({ event: "elsewhere" });
-  const account = "default";
+  const log = { account: "default", channel: "orders", line: "log", epoch: expect.any(String) };
   expect(gateway.published({ to: "orders" })).toEqual([
-    { account, channel: "orders", event: "order.placed", data: 1, id: "o-1" },
-    { account, channel: "orders", event: "order.placed", data: 2, id: expect.any(String) },
-    { account, channel: "orders", event: "typing", data: null },
+    { ...log, offset: 1, event: "order.placed", data: 1, id: "o-1" },
+    { ...log, offset: 2, event: "order.placed", data: 2, id: expect.any(String) },
+    { ...log, line: "volatile", epoch: "", offset: 0, event: "typing", data: null },
+    { ...log, line: "state", offset: 1, event: "till.set", key: "till.set", data: "busy", deleted: false },
   ]);
   expect(gateway.published({ to: "nowhere" })).toEqual([]);
-  expect(gateway.published()).toHaveLength(4);
+  expect(gateway.published()).toHaveLength(5);
   expect(gateway.published({ account: "other" })).toEqual([]);
 });
 

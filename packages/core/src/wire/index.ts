@@ -37,4 +37,5 @@ export {
   truncateBytes,
 } from "./limits.ts";
 export { type PublishReceipt, type PublishRequest, publishProblem } from "./publish-request.ts";
+export { socketUrl } from "./socket-url.ts";
 export { protocolHeader, publishPath, socketPath, streamPath, subprotocol, version } from "./version.ts";
