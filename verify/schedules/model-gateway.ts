@@ -81,6 +81,16 @@ export class ModelGateway {
     driver.start(link.gateway as unknown as Parameters<SessionDriver["start"]>[0], admitted);
   }
 
+  /** Asks all connections to leave (PROTOCOL §7.4). */
+  drain(): void {
+    for (const session of this.#sessions) session.drain(1_000);
+  }
+
+  /** Closes what has not left. */
+  close(): void {
+    for (const session of this.#sessions) session.close(1001);
+  }
+
   /** One heartbeat: pings that are due, and the heads compared with the broker's. */
   beat(): void {
     for (const session of this.#sessions) session.sweep(this.#clock.now());

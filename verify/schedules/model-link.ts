@@ -71,6 +71,11 @@ export class ModelLink {
     return this.#clientOpen || this.#gatewayOpen;
   }
 
+  /** The client's end is gone, and the gateway has not noticed. */
+  get left(): boolean {
+    return !this.#clientOpen && this.#gatewayOpen;
+  }
+
   /** The handshake is done; from now on the session hears. */
   accept(owner: Owner): void {
     this.#owner = owner;

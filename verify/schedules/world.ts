@@ -32,6 +32,7 @@ export const happenings = {
   beat: 2,
   fill: 2,
   drain: 2,
+  leave: 1,
   trim: 1,
   lose: 1,
   restart: 1,
@@ -44,8 +45,8 @@ export class World {
   readonly #store = new ModelStore();
   readonly #gateways: readonly ModelGateway[];
   readonly #diaries: readonly ClientDiary[];
-  /** The newest link of each client, and older ones whose gateway has not noticed their end. */
-  readonly #links: ModelLink[] = [];
+  /** The links of each client that one end or both hold open, oldest first. */
+  readonly #links: ModelLink[][] = [[], []];
   readonly #shaking: { readonly link: ModelLink; readonly gateway: ModelGateway }[] = [];
   readonly #books = new Map(
     channels.map((channel) => [
@@ -64,7 +65,7 @@ export class World {
         open: (_, listener) => {
           const link = new ModelLink(listener);
           const gateway = this.#gateways[this.#dials++ % this.#gateways.length] as ModelGateway;
-          this.#links[name] = link;
+          this.#links[name] = [...this.#linksOf(name), link];
           this.#shaking.push({ link, gateway });
           return link.client;
         },
@@ -108,7 +109,8 @@ export class World {
     const one = argument % 2;
     const rest = argument >> 1;
     const gateway = this.#gateways[one] as ModelGateway;
-    const link = this.#links[one] as ModelLink;
+    // Mostly the newest; another one while a client changes over.
+    const link = this.#linksOf(one).at(rest === 3 ? 0 : -1);
     switch (kind) {
       case "publish":
         return this.#publish(channels[one] as string);
@@ -119,26 +121,27 @@ export class World {
       case "answer":
         return gateway.broker.answer(rest);
       case "toClient":
-        return link.passToClient();
+        return link?.passToClient();
       case "toGateway":
-        return link.passToGateway();
+        return link?.passToGateway();
       case "handshake":
         return this.#shake();
       case "calm":
         return this.#calm();
       case "cut":
-        return this.#cut(one);
+        return link?.drop();
       case "notice":
-        for (const old of this.#gone) old.passToGateway();
-        return;
+        return this.#notice();
       case "wait":
         return this.#clock.advance([1, 600, 2_000, 30_000][rest] ?? 0);
       case "beat":
         return gateway.beat();
       case "fill":
-        return link.fill(true);
+        return link?.fill(true);
       case "drain":
-        return link.fill(false);
+        return link?.fill(false);
+      case "leave":
+        return rest === 3 ? gateway.close() : gateway.drain();
       case "trim":
         return this.#store.trim(nameOf(channels[one] as string), rest);
       case "lose":
@@ -147,8 +150,6 @@ export class World {
         return this.#store.restart(rest === 3 ? Number.MAX_SAFE_INTEGER : rest);
     }
   }
-
-  readonly #gone: ModelLink[] = [];
 
   #publish(channel: string): void {
     const n = ++this.#published;
@@ -164,10 +165,13 @@ export class World {
     this.#books.get(channel)?.state.push({ n, epoch: this.#store.head(nameOf(channel)).epoch, offset, key, deleted });
   }
 
-  #cut(client: number): void {
-    const link = this.#links[client] as ModelLink;
-    link.drop();
-    this.#gone.push(link);
+  #linksOf(client: number): readonly ModelLink[] {
+    return (this.#links[client] ?? []).filter((link) => link.alive);
+  }
+
+  /** The gateways see which clients are gone. */
+  #notice(): void {
+    for (const link of this.#links.flat()) if (link.left) link.passToGateway();
   }
 
   #shake(): void {
@@ -182,7 +186,8 @@ export class World {
       for (let count = broker.deliveries; count > 0; count--) broker.deliver();
       for (let count = broker.answers; count > 0; count--) broker.answer(0);
     }
-    for (const link of this.#links) {
+    for (const link of this.#links.flat()) {
+      if (link.left || !link.alive) continue;
       for (let count = link.toGateway.length; count > 0; count--) link.passToGateway();
       for (let count = link.toClient.length + 1; count > 0; count--) link.passToClient();
     }
@@ -190,8 +195,8 @@ export class World {
 
   async #rest(): Promise<void> {
     for (let round = 0; round < patience; round++) {
-      for (const link of [...this.#links, ...this.#gone]) link.fill(false);
-      for (const link of this.#gone) link.passToGateway();
+      for (const link of this.#links.flat()) link.fill(false);
+      this.#notice();
       for (let count = 0; count < 6; count++) {
         this.#calm();
         await turn();

@@ -121,6 +121,32 @@ describe("§5.3 verdicts", () => {
     expect(after(gap("epoch", "new"))).toEqual(at(3, "t3", "new"));
   });
 
+  it("§7.4 an answer to a position that another life of the stream has overtaken over the old link is asked for again", () => {
+    const epoch = (position: Position): Verdict => ({
+      channel: "c",
+      verdict: "gap",
+      position,
+      from: 1,
+      to: position.offset,
+      reason: "epoch",
+    });
+    for (const answer of [
+      epoch(at(0, "", "new")),
+      { channel: "c", verdict: "recovered", position: at(5), count: 1 } as Verdict,
+    ]) {
+      const table = live(4);
+      expect(table.places()).toEqual([{ channel: "c", position: at(4) }]);
+      table.apply(epoch(at(0, "", "new")));
+      expect(table.accept(event(1))).toBe(true);
+      table.move([answer]);
+      expect([table.apply(answer), table.due]).toEqual([false, true]);
+      expect(table.accept(event(1))).toBe(false);
+      expect(table.requests()).toMatchObject([{ position: { epoch: "new", offset: 1 } }]);
+      expect(table.apply({ channel: "c", verdict: "recovered", position: at(1, "t1", "new"), count: 0 })).toBe(true);
+      expect(table.accept(event(2))).toBe(true);
+    }
+  });
+
   it("gap epoch: the old life's cursor is gone", () => {
     const table = live(40);
     table.apply({ channel: "c", verdict: "gap", position: at(2, "n2", "new"), from: 1, to: 2, reason: "epoch" });

@@ -12,6 +12,10 @@ interface Stream {
   state: StreamState;
   /** Its cursor was passed over by `fresh`, and it is asked for again. */
   doubted?: boolean;
+  /** The epoch that was named on the link that is being opened beside this one. */
+  named?: string | undefined;
+  /** The old link has brought another epoch since then: what is answered to that is of no use. */
+  outrun?: boolean;
   /** Absent before the first verdict. */
   cursor?: { -readonly [Field in keyof Position]: Position[Field] };
 }
@@ -107,15 +111,18 @@ export class ChannelTable {
    * The rest is asked for once `move` has told what was answered.
    */
   places(): readonly StreamRequest[] {
+    for (const stream of this.#streams.values()) stream.named = stream.cursor?.epoch;
     return fitting([...this.#streams.values()]);
   }
 
-  /** The new link is connected, with verdicts for `answered`, to be applied next. */
-  move(answered: readonly Verdict[]): void {
-    const names = new Set(answered.map(({ channel }) => channel));
+  /** The new link is connected, with `verdicts` to be applied next. */
+  move(verdicts: readonly Verdict[]): void {
+    const names = new Set(verdicts.map(({ channel }) => channel));
     for (const stream of this.#streams.values()) {
       stream.state = "due";
-      this.due ||= !names.has(stream.channel);
+      const answered = names.has(stream.channel);
+      stream.outrun = answered && !!stream.named && stream.cursor?.epoch !== stream.named;
+      this.due ||= !answered;
     }
   }
 
@@ -142,6 +149,11 @@ export class ChannelTable {
     const stream = this.#open(channel);
     // Once: a gateway that answers that with fresh too knows no better.
     if (verdict.verdict === "fresh" && stream.cursor && (stream.doubted = !stream.doubted)) {
+      this.#ask(stream);
+      return false;
+    }
+    if (stream.outrun) {
+      stream.outrun = false;
       this.#ask(stream);
       return false;
     }
