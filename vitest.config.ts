@@ -15,6 +15,7 @@ export default defineConfig({
             "packages/*/src/**/*.test.ts",
             "playground/**/*.test.ts",
             "test/architecture/**/*.test.ts",
+            "test/guide/**/*.test.ts",
             "verify/**/*.test.ts",
           ],
           testTimeout: 15_000,

@@ -285,7 +285,10 @@ describe("an open connection", () => {
 
   it("§2.3 the greeting has an end, and so has the way in behind it", () => {
     const late: SessionInput = { kind: "sweep", now: 10_000, spreadMs: 0 };
-    expect(play(v1, [late]).effects[1]).toContainEqual(expect.objectContaining({ kind: "close", code: 4408 }));
+    const { effects } = play(v1, [late]);
+    expect(effects[1]).toContainEqual(expect.objectContaining({ kind: "close", code: 4408 }));
+    // A fatal `error` would tell the client never to return.
+    expect(kinds(effects[1] ?? [])).not.toContain("send");
     expect(play(v1, [hello(), late]).effects[2]).toContainEqual(expect.objectContaining({ kind: "close", code: 1013 }));
   });
 

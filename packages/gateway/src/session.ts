@@ -278,12 +278,13 @@ function onSweep(
   config: SessionConfig,
 ): SessionStep {
   if (now < state.dueAt) return [state, []];
+  // No `error` before it: to be late is no offence, and a client that gets one of ours stops for good.
   if (state.phase === "greeting") {
-    return fatal(
-      CloseCode.timeout,
-      "gateway.bad-request",
-      `expected hello within ${config.greetTimeoutMs} ms, got none`,
-    );
+    const reason = `expected hello within ${config.greetTimeoutMs} ms, got none`;
+    return end([
+      { kind: "refused", code: "gateway.bad-request" },
+      { kind: "close", code: CloseCode.timeout, reason },
+    ]);
   }
   if (state.phase === "entering") {
     return end([

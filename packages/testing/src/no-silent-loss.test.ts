@@ -131,6 +131,13 @@ async function play(steps: readonly Step[], seed: number): Promise<void> {
 }
 
 it("nothing is lost in silence, whatever goes wrong on the way", async () => {
-  const steps = fc.array(step, { minLength: 5, maxLength: 40 });
+  const steps = fc.array(step, { minLength: 20, maxLength: 80 });
   await fc.assert(fc.asyncProperty(steps, fc.nat(), play), { numRuns: 300 });
 }, 60_000);
+
+it("a client whose hello came too late to be heard comes back, and misses nothing", async () => {
+  const slow: Step = { kind: "faults", faults: { toGateway: { bytesPerSecond: 100 } } };
+  // The client learns that its second link is open when the greeting time of 10 s is almost over.
+  const asleep: readonly Step[] = [{ kind: "sleep" }, { kind: "cut" }, { kind: "wait", ms: 10_500 }];
+  await play([...asleep, slow, { kind: "wake" }, { kind: "wait", ms: 5000 }, { kind: "publish" }], 1);
+});
