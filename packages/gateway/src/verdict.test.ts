@@ -3,7 +3,7 @@ import type { LinePage, Page } from "@trunkline/core/ports";
 import type { Position } from "@trunkline/core/wire";
 import { describe, expect, it } from "vitest";
 import { MemoryStream } from "./memory/memory-stream.ts";
-import { decideVerdict } from "./verdict.ts";
+import { decideVerdict, needsSnapshot } from "./verdict.ts";
 
 const head: Position = { epoch: "e", offset: 10, tag: "t10" };
 const at = (offset: number, tag = `t${offset}`, epoch = "e"): Position => ({ epoch, offset, tag });
@@ -12,6 +12,11 @@ const page = (log: Partial<LinePage> = {}): Page => ({
   head,
   log: { floor: 4, tagAtStart: null, entries: [], count: 0, ...log },
   state: unused,
+});
+
+it("§5.8 another life of the stream is the whole state anew, also for who named none: over its old link it may have got some", () => {
+  expect(needsSnapshot(at(10, "t10", "other"), page())).toBe(true);
+  expect(needsSnapshot(at(10), page())).toBe(false);
 });
 
 describe("§5.3 verdicts", () => {

@@ -10,8 +10,10 @@ import type { GapReason, Position, Verdict } from "@trunkline/core/wire";
 export function needsSnapshot(cursor: Position, page: Page, sending = false): boolean {
   const { head, state } = page;
   const { revision, tag } = cursor.state ?? { revision: 0, tag: "" };
+  // A client that changes over may have got more since than what it named (PROTOCOL §7.4).
+  if (cursor.epoch !== head.epoch) return true;
   if (head.state === undefined) return revision > 0;
-  if (cursor.epoch !== head.epoch || revision > head.state.revision) return true;
+  if (revision > head.state.revision) return true;
   if (revision < state.floor && !sending) return true;
   return state.tagAtStart !== null && state.tagAtStart !== tag;
 }
