@@ -158,6 +158,21 @@ describe("the ledger", () => {
     await client.close({ timeoutMs: 0 });
   });
 
+  it("owes all of a channel that was joined later, also when nothing of it came", async () => {
+    const { client, deliver } = connected();
+    const ledger = lossLedger();
+    ledger.follow(client);
+    const granted = client.subscribe("late");
+    deliver({
+      type: "verdict",
+      streams: [{ channel: "late", verdict: "fresh", position: { epoch: "e", offset: 4, tag: "t4" } }],
+    });
+    await granted;
+    for (const offset of [4, 5]) ledger.accept({ stream: "late", epoch: "e", offset });
+    expect(ledger.findings()).toMatchObject([{ channel: "late", kind: "missing", offset: 5 }]);
+    await client.close({ timeoutMs: 0 });
+  });
+
   it("notes nothing more once it stopped following", async () => {
     const { client, send } = connected();
     const ledger = lossLedger();

@@ -21,7 +21,7 @@ export interface LossLedger {
   accept(receipt: AcceptedReceipt, change?: { readonly key: string; readonly deleted?: boolean }): void;
   /**
    * Notes from now on what `client` gets. Follow a client that is `ready()`: it is owed what comes after its positions of this
-   * moment; of channels it joins later, what comes from their first event on.
+   * moment; of channels it joins later, what comes from their first event on, or from the first look at the findings.
    * @param name names it in findings. @defaultValue "client 1", "client 2", …
    * @returns its undo; what was noted stays
    */
@@ -59,7 +59,12 @@ class Ledger implements LossLedger {
   readonly #accepted = new Map<string, AcceptedEvent[]>();
   /** Places noted, so that none counts twice. */
   readonly #places = new Set<string>();
-  readonly #diaries: { readonly client: string; readonly seen: Map<string, Seen[]> }[] = [];
+  readonly #diaries: {
+    readonly client: string;
+    readonly seen: Map<string, Seen[]>;
+    /** Begins with what the client has joined meanwhile. */
+    readonly begin: () => void;
+  }[] = [];
 
   accept(receipt: AcceptedReceipt, change?: { readonly key: string; readonly deleted?: boolean }): void {
     const { channel, ...event } = acceptedEvent(receipt, change);
@@ -73,11 +78,16 @@ class Ledger implements LossLedger {
 
   follow(client: Client, name = `client ${this.#diaries.length + 1}`): () => void {
     const seen = new Map<string, Seen[]>();
-    this.#diaries.push({ client: name, seen });
-    for (const { channel, position } of client.health().streams) {
-      if (position !== null)
+    let following = true;
+    const begin = (): void => {
+      if (!following) return;
+      for (const { channel, position } of client.health().streams) {
+        if (position === null || seen.has(channel)) continue;
         seen.set(channel, [this.#start(channel, position.epoch, position.offset, position.state?.revision ?? 0)]);
-    }
+      }
+    };
+    begin();
+    this.#diaries.push({ client: name, seen, begin });
     const note = (channel: string, ...entries: readonly Seen[]): void => {
       const entriesOf = seen.get(channel);
       if (entriesOf === undefined) seen.set(channel, [...entries]);
@@ -104,11 +114,13 @@ class Ledger implements LossLedger {
     };
     const undo = [client.on("*", onEvent), client.on("gap", onGap), client.on("resumed", onResumed)];
     return () => {
+      following = false;
       for (const off of undo) off();
     };
   }
 
   findings(): readonly ClientFinding[] {
+    for (const { begin } of this.#diaries) begin();
     return this.#diaries.flatMap(({ client, seen }) =>
       [...seen].flatMap(([channel, entries]) =>
         auditChannel(this.#of(channel), entries).map((finding) => ({ client, channel, ...finding })),
