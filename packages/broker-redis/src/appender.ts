@@ -4,7 +4,7 @@ import type { Page, ReadFrom, StreamName } from "@trunkline/core/ports";
 import { tagText } from "./envelope.ts";
 import { LostError, asPortError, outcomeUnknown, unavailable } from "./error-mapping.ts";
 import type { Answered, Fleet } from "./fleet.ts";
-import { slotOf, streamKeys } from "./keys.ts";
+import { streamKeys } from "./keys.ts";
 import type { KnownHeads } from "./known-heads.ts";
 import { type KnownHead, fatesOf } from "./lost-batch.ts";
 import type { RedisBrokerSettings } from "./options.ts";
@@ -80,7 +80,7 @@ export class Appender {
     const keys = whole ? [log, meta, values, order, graves, ...own.keys] : [log, meta, ...own.keys];
     const deadline = whenAway === "wait" ? (batch[0]?.acceptedAt ?? 0) + waitMs : 0;
     return fleet.run(
-      slotOf(prefix, stream),
+      fleet.slotOf(stream),
       (connection, asking) => {
         sending.runId = connection.info.runId;
         const args = [...head(sending.runId), whole ? 5 : 2, ...own.args];
@@ -147,8 +147,8 @@ export class Appender {
     deadline: number,
   ): Promise<{ readonly page: Page; readonly certain: boolean } | null> {
     const { settings, fleet, read, epochOf } = this.#options;
-    const { prefix, durable } = settings;
-    const slot = slotOf(prefix, stream);
+    const { durable } = settings;
+    const slot = fleet.slotOf(stream);
     const from = { offset: known?.offset ?? 0, revision: known?.revision ?? 0 };
     for (;;) {
       try {

@@ -1,6 +1,6 @@
 // One connection to one Redis process, from a finished greeting to its end. It is never reused for another process, so
 // what is known of the process (its run id) holds for every command of the connection.
-import { Redis, type RedisOptions } from "ioredis";
+import { type ChainableCommander, Redis, type RedisOptions } from "ioredis";
 import { AnswerError, LostError } from "./error-mapping.ts";
 import type { RedisNode, RedisPlace } from "./redis-url.ts";
 import type { Script } from "./scripts/script.ts";
@@ -10,7 +10,7 @@ const silenceMs = 10_000;
 const connectTimeoutMs = 5000;
 
 /** What Redis said of itself. */
-export interface ServerInfo {
+interface ServerInfo {
   readonly runId: string;
   readonly role: string;
   readonly loading: boolean;
@@ -24,10 +24,13 @@ export interface Connection {
   readonly id: number | null;
   readonly open: boolean;
   /**
+   * Sends a command at the end of this turn, together with all others of the turn.
    * @throws {AnswerError} Redis answered an error
    * @throws {LostError} the connection ended before the answer
    */
   call(command: string, args: readonly (string | number)[]): Promise<unknown>;
+  /** Sends a command that changes the connection itself, such as SUBSCRIBE, now. Throws as `call` does. */
+  control(command: string, args: readonly (string | number)[]): Promise<unknown>;
   /** Runs a script, sending its text only when Redis does not know it. Throws as `call` does. */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
   /** As `call`, to a node that is taking over the slot concerned. */
@@ -111,7 +114,7 @@ class RedisConnection implements Connection {
   readonly info: ServerInfo;
   readonly id: number | null;
   readonly #redis: Redis;
-  #corked = false;
+  #pipeline: ChainableCommander | null = null;
   #ended = false;
   readonly #onEnd: (() => void)[] = [];
 
@@ -128,9 +131,12 @@ class RedisConnection implements Connection {
     return !this.#ended && this.#redis.status === "ready" && this.#redis.stream.writable;
   }
 
-  async call(command: string, args: readonly (string | number)[]): Promise<unknown> {
+  call(command: string, args: readonly (string | number)[]): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#send(command, args, resolve, reject));
+  }
+
+  async control(command: string, args: readonly (string | number)[]): Promise<unknown> {
     if (!this.open) throw new LostError("the connection has ended");
-    this.#cork();
     try {
       return await this.#redis.call(command, ...args);
     } catch (error) {
@@ -138,13 +144,13 @@ class RedisConnection implements Connection {
     }
   }
 
-  async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    try {
-      return await this.call("evalsha", [script.sha, keys.length, ...keys, ...args]);
-    } catch (error) {
-      if (!(error instanceof AnswerError) || error.word !== "NOSCRIPT") throw error;
-      return this.call("eval", [script.text, keys.length, ...keys, ...args]);
-    }
+  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#send("evalsha", [script.sha, keys.length, ...keys, ...args], resolve, (error) => {
+        if (!(error instanceof AnswerError) || error.word !== "NOSCRIPT") return reject(error);
+        this.#send("eval", [script.text, keys.length, ...keys, ...args], resolve, reject);
+      });
+    });
   }
 
   async callAsking(command: string, args: readonly (string | number)[]): Promise<unknown> {
@@ -181,16 +187,29 @@ class RedisConnection implements Connection {
     for (const listener of this.#onEnd) listener();
   }
 
-  /** All commands of one turn go to the kernel together. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    const { stream } = this.#redis;
-    stream.cork();
-    setImmediate(() => {
-      this.#corked = false;
-      stream.uncork();
+  #send(
+    command: string,
+    args: readonly (string | number)[],
+    resolve: (value: unknown) => void,
+    reject: (error: Error) => void,
+  ): void {
+    if (!this.open) return reject(new LostError("the connection has ended"));
+    this.#pipeline ??= this.#begin();
+    this.#pipeline.call(command, ...args, (error: Error | null | undefined, value: unknown) => {
+      if (error === null || error === undefined) resolve(value);
+      else reject(failureOf(error));
     });
+  }
+
+  /** All commands of one turn are one write. ioredis's auto-pipelining waits for one pipeline's answers before it sends the next. */
+  #begin(): ChainableCommander {
+    const pipeline = this.#redis.pipeline();
+    setImmediate(() => {
+      this.#pipeline = null;
+      // Each command hears of its own failure.
+      pipeline.exec().catch(() => {});
+    });
+    return pipeline;
   }
 }
 

@@ -1,9 +1,10 @@
 // The Redis processes of one broker: a single one (which Sentinels may move), or the primaries of a Cluster and their slots.
 import type { GatewayError } from "@trunkline/core/errors";
-import type { TimerHandle } from "@trunkline/core/ports";
+import type { StreamName, TimerHandle } from "@trunkline/core/ports";
 import { nodeName, readRedirect, readSlots, slotCount } from "./cluster-slots.ts";
 import { type Connection, dial } from "./connection.ts";
 import { AnswerError, explain, unavailable } from "./error-mapping.ts";
+import { slotOf } from "./keys.ts";
 import type { RedisBrokerSettings } from "./options.ts";
 import type { RedisNode } from "./redis-url.ts";
 import { Shard } from "./shard.ts";
@@ -64,6 +65,11 @@ export class Fleet {
 
   get available(): boolean {
     return this.#available;
+  }
+
+  /** The Cluster slot of a stream; 0 outside a Cluster. */
+  slotOf(stream: StreamName): number {
+    return this.cluster ? slotOf(this.#settings.prefix, stream) : 0;
   }
 
   ownerOf(slot: number): Shard | null {

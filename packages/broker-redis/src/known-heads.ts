@@ -14,13 +14,13 @@ export class KnownHeads {
   /** Places of the same epoch only ever go up. */
   note(stream: StreamName, epoch: string, offset: number, revision: number): void {
     const known = this.#heads.get(stream);
-    const same = known?.epoch === epoch;
-    this.#heads.delete(stream);
-    this.#heads.set(stream, {
-      epoch,
-      offset: same ? Math.max(known.offset, offset) : offset,
-      revision: same ? Math.max(known.revision, revision) : revision,
-    });
+    if (known?.epoch === epoch) {
+      if (offset <= known.offset && revision <= known.revision) return;
+      const head = { epoch, offset: Math.max(known.offset, offset), revision: Math.max(known.revision, revision) };
+      this.#heads.set(stream, head);
+      return;
+    }
+    this.#heads.set(stream, { epoch, offset, revision });
     if (this.#heads.size > maxStreams) this.#heads.delete(this.#heads.keys().next().value as StreamName);
   }
 }

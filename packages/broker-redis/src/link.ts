@@ -74,7 +74,7 @@ export class Link {
     const { runId } = connection.info;
     const lost = this.#lost.filter((each) => each.runId === runId);
     try {
-      for (const { id } of lost) if (id !== null) await connection.call("client", ["KILL", "ID", id]);
+      for (const { id } of lost) if (id !== null) await connection.control("client", ["KILL", "ID", id]);
       this.#lost = lost.filter(({ id }) => id === null);
     } catch {
       // Not allowed, or lost again: what was under way stays unknown.
@@ -102,7 +102,7 @@ export class Link {
   #ping(connection: Connection): void {
     this.#timer = this.#options.clock.setTimer(() => {
       if (!connection.open) return;
-      connection.call("ping", []).catch(() => {});
+      connection.control("ping", []).catch(() => {});
       this.#ping(connection);
     }, pingMs);
   }

@@ -50,13 +50,14 @@ export function readAnswers(
   count: number,
 ): { readonly birth: string; readonly answers: readonly Answer[] } | null {
   if (!Array.isArray(value) || value.length !== 1 + 3 * count) return null;
-  const [birth, ...numbers] = value as readonly unknown[];
-  const answers = Array.from({ length: count }, (_, index): Answer => {
-    const [code, offset, tag] = numbers.slice(3 * index, 3 * index + 3) as [number, number, string];
-    const kind = kinds[code - 1] ?? "unknown";
-    return kind === "appended" || kind === "duplicate" ? { kind, offset, tag: Number(tag) } : { kind };
-  });
-  return { birth: String(birth), answers };
+  const fields = value as readonly unknown[];
+  const answers: Answer[] = [];
+  for (let at = 1; at < fields.length; at += 3) {
+    const kind = kinds[(fields[at] as number) - 1] ?? "unknown";
+    if (kind !== "appended" && kind !== "duplicate") answers.push({ kind });
+    else answers.push({ kind, offset: fields[at + 1] as number, tag: Number(fields[at + 2]) });
+  }
+  return { birth: String(fields[0]), answers };
 }
 
 /** SHA-256: a window of whole bodies could hold gigabytes. */

@@ -17,7 +17,7 @@ import { Appender } from "./appender.ts";
 import { decodeMessage, encodeVolatile, foreignBody } from "./envelope.ts";
 import { asPortError, unavailable } from "./error-mapping.ts";
 import { Fleet, type Send } from "./fleet.ts";
-import { dedupeKeyOf, slotOf, streamKeys } from "./keys.ts";
+import { dedupeKeyOf, streamKeys } from "./keys.ts";
 import { KnownHeads } from "./known-heads.ts";
 import { type RedisBrokerOptions, type RedisBrokerSettings, resolveRedisOptions } from "./options.ts";
 import { readHead, readPage } from "./page.ts";
@@ -91,7 +91,7 @@ class RedisBroker implements Broker, SessionHome {
   append(stream: StreamName, append: Append): Promise<Appended> {
     const { clock, maxPending, prefix, whenAway } = this.#settings;
     if (this.#closing !== null) return Promise.reject(this.#fleet.closedError());
-    if (whenAway === "reject" && this.#fleet.isAway(slotOf(prefix, stream)))
+    if (whenAway === "reject" && this.#fleet.isAway(this.#fleet.slotOf(stream)))
       return Promise.reject(this.#fleet.awayError());
     if (this.#pending >= maxPending)
       return Promise.reject(
@@ -124,7 +124,7 @@ class RedisBroker implements Broker, SessionHome {
     const command = this.#fleet.cluster ? "spublish" : "publish";
     const args = [channel, encodeVolatile(this.#instance, body, clock.wallTime())];
     await this.#run(
-      slotOf(prefix, stream),
+      this.#fleet.slotOf(stream),
       (connection, asking) => (asking ? connection.callAsking(command, args) : connection.call(command, args)),
       this.#deadline(),
     );
@@ -157,7 +157,7 @@ class RedisBroker implements Broker, SessionHome {
     const { prefix, foreignPrefix } = this.#settings;
     const channels = [streamKeys(prefix, stream).log];
     if (foreignPrefix !== null) channels.push(foreignPrefix + stream);
-    await this.#subscriptions.add(stream, slotOf(prefix, stream), channels, session, this.#deadline());
+    await this.#subscriptions.add(stream, this.#fleet.slotOf(stream), channels, session, this.#deadline());
   }
 
   unsubscribe(stream: StreamName, session: RedisSession): void {
@@ -188,7 +188,7 @@ class RedisBroker implements Broker, SessionHome {
     const { log, meta, values, order, graves } = streamKeys(prefix, stream);
     const keys = [log, meta, values, order, graves];
     return this.#run(
-      slotOf(prefix, stream),
+      this.#fleet.slotOf(stream),
       (connection, asking) => {
         const all = [...this.#scriptHead(connection.info.runId), ...args];
         return asking ? connection.runAsking(script, keys, all) : connection.run(script, keys, all);

@@ -159,9 +159,9 @@ export class Subscriptions<Listener> {
     const own = list.map(({ channels }) => channels[0] as string);
     const foreign = list.flatMap(({ channels }) => channels.slice(1));
     // SSUBSCRIBE takes names of one slot only.
-    const commands = sharded ? own.map((channel) => connection.call("ssubscribe", [channel])) : [];
+    const commands = sharded ? own.map((channel) => connection.control("ssubscribe", [channel])) : [];
     const plain = sharded ? foreign : [...own, ...foreign];
-    if (plain.length > 0) commands.push(connection.call("subscribe", plain));
+    if (plain.length > 0) commands.push(connection.control("subscribe", plain));
     const confirmed = Promise.all(commands).then(() => {
       for (const held of list) held.begun = true;
     });
@@ -182,8 +182,8 @@ export class Subscriptions<Listener> {
     const { sharded } = this.#options;
     const ignore = (): void => {};
     const [own, ...foreign] = channels;
-    if (own !== undefined) connection.call(sharded ? "sunsubscribe" : "unsubscribe", [own]).catch(ignore);
-    if (foreign.length > 0) connection.call("unsubscribe", foreign).catch(ignore);
+    if (own !== undefined) connection.control(sharded ? "sunsubscribe" : "unsubscribe", [own]).catch(ignore);
+    if (foreign.length > 0) connection.control("unsubscribe", foreign).catch(ignore);
   }
 
   #hear(channel: string, text: string): void {
