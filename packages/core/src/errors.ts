@@ -12,10 +12,13 @@ export type ErrorCode =
   | "usage.unsupported"
   | "usage.listener-failed"
   | "usage.overflow"
+  | "usage.not-started"
+  | "usage.stop-timeout"
   | "link.lost"
   | "link.closed"
   | "link.timeout"
   | "link.token-failed"
+  | "link.start-failed"
   | "peer.bad-frame"
   | "peer.too-large"
   | "gateway.bad-request"
@@ -47,7 +50,7 @@ export class TrunklineError<Code extends ErrorCode = ErrorCode> extends Error {
 
 /** The caller asked for something that can't be: a bad option, a closed client, an aborted wait. */
 export class UsageError extends TrunklineError<Of<"usage">> {
-  override readonly name = "UsageError";
+  override readonly name: string = "UsageError";
 }
 
 /** The network failed: a link lost, refused or silent for too long. */

@@ -13,15 +13,9 @@ export type {
   Resumed,
 } from "./drive/client.ts";
 export { createOutbox, type Outbox, type OutboxOptions, type PublishOptions } from "./drive/outbox.ts";
-export {
-  type Loaded,
-  type LoadRequest,
-  type PlatformSignal,
-  sync,
-  type Synced,
-  type SyncOptions,
-} from "./drive/sync.ts";
+export { type Loaded, type LoadRequest, sync, type Synced, type SyncOptions } from "./drive/sync.ts";
 export type { Changes, DeletedItem, Item, ItemChange, ItemVersion, ReadAt } from "./client/item-table.ts";
+export type { PlatformSignal } from "./ports/abort-signal.ts";
 export type { SyncStatus } from "./client/sync.ts";
 export type { Position } from "./wire/frame.ts";
 export type { PublishReceipt } from "./wire/publish-request.ts";

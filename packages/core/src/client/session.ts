@@ -53,7 +53,8 @@ const rules: Readonly<Record<Phase, Rules>> = {
   },
   connecting: {
     ...linked,
-    opened: (state, _, config) => to(state, "greeting", wake(config.greetTimeoutMs), { kind: "greet" }),
+    opened: (state, _, { greetTimeoutMs }) =>
+      to(state, "greeting", ...(greetTimeoutMs === null ? [] : [wake(greetTimeoutMs)]), { kind: "greet" }),
   },
   greeting: {
     ...linked,

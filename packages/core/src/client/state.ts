@@ -98,8 +98,8 @@ export type Step = readonly [next: State, effects: readonly Effect[]];
 export interface SessionConfig {
   /** For the token, and again for the handshake; 0: no limit. */
   readonly connectTimeoutMs: number;
-  /** From the open link to `connected`; 0: no limit. */
-  readonly greetTimeoutMs: number;
+  /** From the open link to `connected`; 0: no limit; null: what is left of `connectTimeoutMs`. */
+  readonly greetTimeoutMs: number | null;
   /** Silence allowed beyond the gateway's heartbeat interval. */
   readonly heartbeatGraceMs: number;
   /** Present when there is one to ask for a fresh token. */

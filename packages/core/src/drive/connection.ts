@@ -4,6 +4,8 @@ import type { AbortSignalLike } from "../ports/abort-signal.ts";
 import type { Link, LinkClose, Transport } from "../ports/transport.ts";
 import { AlreadyClosedError, TransportCloseError, UsageError } from "../errors.ts";
 import { CloseCode, MessageType } from "../wire/codes.ts";
+import { Inbox } from "./inbox.ts";
+import { aborted, Waiter } from "./waiter.ts";
 
 /** One whole message; never a control frame. */
 export type Message =
@@ -147,10 +149,8 @@ class PulledLink {
   /** Whether the owner closed it. */
   left = false;
   readonly #closed = new Waiter<void>();
-  readonly #unread: Message[] = [];
-  #readers: Waiter<Message>[] = [];
+  readonly #inbox = new Inbox<Message>({ pauseAbove, giveUpAt }, () => this.link);
   #pings: Waiter<void>[] = [];
-  #paused = false;
 
   constructor(transport: Transport, url: string, protocols: readonly string[]) {
     this.link = transport.open(
@@ -165,18 +165,7 @@ class PulledLink {
   }
 
   read(signal: AbortSignalLike | undefined): Promise<Message> {
-    const next = this.#unread.shift();
-    if (next !== undefined) {
-      if (this.#paused && this.#unread.length <= pauseAbove / 2) {
-        this.#paused = false;
-        this.link.resume?.();
-      }
-      return Promise.resolve(next);
-    }
-    if (this.ended !== null) return Promise.reject(this.ended);
-    const reader = new Waiter<Message>();
-    this.#readers = [...this.#readers.filter((waiting) => !waiting.settled), reader];
-    return reader.wait(signal);
+    return this.#inbox.read(signal);
   }
 
   ping(signal: AbortSignalLike | undefined): Promise<void> {
@@ -202,7 +191,7 @@ class PulledLink {
 
   leave(code: number, reason: string): Promise<void> {
     this.left = true;
-    this.#unread.length = 0;
+    this.#inbox.clear();
     this.#rejectAll(new AlreadyClosedError());
     const closed = this.#closed.wait();
     this.link.close(code, reason);
@@ -210,19 +199,7 @@ class PulledLink {
   }
 
   #onMessage(data: string | Uint8Array): void {
-    const message: Message =
-      typeof data === "string" ? { type: MessageType.text, data } : { type: MessageType.binary, data };
-    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
-      if (reader.settled) continue;
-      reader.resolve(message);
-      return;
-    }
-    this.#unread.push(message);
-    if (this.#unread.length > pauseAbove && !this.#paused && this.link.pause !== undefined) {
-      this.#paused = true;
-      this.link.pause();
-    }
-    if (this.#unread.length >= giveUpAt) this.link.close(CloseCode.policyViolation, "too many unread messages");
+    this.#inbox.push(typeof data === "string" ? { type: MessageType.text, data } : { type: MessageType.binary, data });
   }
 
   #onClose(close: LinkClose): void {
@@ -233,55 +210,9 @@ class PulledLink {
   }
 
   #rejectAll(error: AlreadyClosedError | TransportCloseError): void {
-    const waiters = [this.opened, ...this.#readers, ...this.#pings];
-    this.#readers = [];
+    this.#inbox.end(error);
+    const waiters = [this.opened, ...this.#pings];
     this.#pings = [];
     for (const waiter of waiters) waiter.reject(error);
   }
-}
-
-/** A promise settled from outside, once; an abort signal may be first. */
-class Waiter<Value> {
-  settled = false;
-  #onSettled: (() => void) | null = null;
-  readonly #promise: Promise<Value>;
-  #resolve!: (value: Value) => void;
-  #reject!: (error: unknown) => void;
-
-  constructor() {
-    this.#promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    // Nobody may be waiting when it rejects: that is no fault of the host process.
-    this.#promise.catch(() => {});
-  }
-
-  resolve(value: Value): void {
-    this.#settle();
-    this.#resolve(value);
-  }
-
-  reject(error: unknown): void {
-    this.#settle();
-    this.#reject(error);
-  }
-
-  wait(signal?: AbortSignalLike): Promise<Value> {
-    if (signal === undefined || this.settled) return this.#promise;
-    const onAbort = (): void => this.reject(aborted(signal));
-    signal.addEventListener("abort", onAbort);
-    this.#onSettled = () => signal.removeEventListener("abort", onAbort);
-    return this.#promise;
-  }
-
-  #settle(): void {
-    this.settled = true;
-    this.#onSettled?.();
-    this.#onSettled = null;
-  }
-}
-
-function aborted(signal: AbortSignalLike): UsageError {
-  return new UsageError("usage.aborted", "the wait was aborted by its signal", { cause: signal.reason });
 }

@@ -11,7 +11,7 @@ import {
 } from "../client/sync.ts";
 import { isolate } from "../emitter.ts";
 import { TrunklineError, UsageError } from "../errors.ts";
-import type { AbortSignalLike } from "../ports/abort-signal.ts";
+import type { AbortSignalLike, PlatformSignal } from "../ports/abort-signal.ts";
 import type { TimerHandle } from "../ports/clock.ts";
 import { type Shape, shapeProblem } from "../wire/check-frame.ts";
 import type { Position } from "../wire/frame.ts";
@@ -24,11 +24,6 @@ declare class AbortController {
   readonly signal: AbortSignalLike;
   abort(): void;
 }
-/** The platform's `AbortSignal`, so that it can be handed to `fetch`. */
-export type PlatformSignal = typeof globalThis extends { AbortSignal: { prototype: infer Signal } }
-  ? Signal
-  : AbortSignalLike;
-
 export interface LoadRequest {
   /** Aborts when the answer is no longer wanted. */
   readonly signal: PlatformSignal;

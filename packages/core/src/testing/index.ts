@@ -8,3 +8,4 @@ export {
   transportContract,
 } from "./transport-contract.ts";
 export { type Replayed, replay, type SessionLine, sessionDefaults } from "./replay.ts";
+export { type HookCall, mockHooks, type MockHooks } from "./mock-hooks.ts";

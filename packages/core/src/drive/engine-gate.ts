@@ -1,0 +1,58 @@
+// Who may use the connection: one at a time, in order of asking.
+import type { AbortSignalLike } from "../ports/abort-signal.ts";
+import { aborted, Waiter } from "./waiter.ts";
+
+/** A first-in first-out lock. */
+export class Gate {
+  readonly #idle: () => void;
+  #queue: Waiter<void>[] = [];
+  #held = false;
+  #closed: Error | null = null;
+
+  /** @param idle called when the last one in line has let go */
+  constructor(idle: () => void) {
+    this.#idle = idle;
+  }
+
+  /** Whether nobody holds it or waits for it. */
+  get open(): boolean {
+    return !this.#held;
+  }
+
+  /** Resolves once it is one's turn; `release` ends that turn. @throws {UsageError} `usage.aborted` */
+  acquire(signal?: AbortSignalLike): Promise<void> {
+    if (signal?.aborted) return Promise.reject(aborted(signal));
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (!this.#held) {
+      this.#held = true;
+      return Promise.resolve();
+    }
+    const waiter = new Waiter<void>();
+    this.#queue.push(waiter);
+    return waiter.wait(signal);
+  }
+
+  release(): void {
+    const next = this.#queue.shift();
+    if (next === undefined) {
+      this.#held = false;
+      this.#idle();
+    } else if (next.settled) this.release();
+    else next.resolve();
+  }
+
+  /** Waits in line and lets the next one pass at once. */
+  async pass(): Promise<void> {
+    if (!this.#held) return;
+    await this.acquire();
+    this.release();
+  }
+
+  /** Refuses everybody who waits or comes. */
+  close(error: Error): void {
+    this.#closed = error;
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const waiter of queue) waiter.reject(error);
+  }
+}

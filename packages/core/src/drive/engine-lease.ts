@@ -1,0 +1,31 @@
+import { UsageError } from "../errors.ts";
+import type { Lease } from "./engine-hooks.ts";
+import type { EngineSession } from "./engine-session.ts";
+
+/**
+ * @param session the session of the moment; throws {@link AlreadyClosedError} without one
+ * @param letGo called once
+ */
+export function createLease<Value>(session: () => EngineSession<Value>, letGo: () => void): Lease<Value> {
+  let released = false;
+  const used = (): EngineSession<Value> => {
+    if (released) throw new UsageError("usage.closed", "expected a lease that is held, got one that was released");
+    return session();
+  };
+  const release = (): void => {
+    if (released) return;
+    released = true;
+    letGo();
+  };
+  // Async, so that what `used` throws rejects.
+  const read: Lease<Value>["read"] = async ({ signal } = {}) => used().read(signal);
+  return {
+    read,
+    send: (data) => used().send(data),
+    release,
+    [Symbol.dispose]: release,
+    [Symbol.asyncIterator]: () => ({
+      next: async () => (released ? { done: true, value: undefined } : { done: false, value: await read() }),
+    }),
+  };
+}

@@ -1,0 +1,167 @@
+// One connection of an engine, from its dial to its end.
+import { AlreadyClosedError, PeerError, TransportCloseError } from "../errors.ts";
+import type { AbortSignalLike, PlatformSignal } from "../ports/abort-signal.ts";
+import type { Link, LinkClose, Transport } from "../ports/transport.ts";
+import { CloseCode } from "../wire/codes.ts";
+import { AbortError } from "./engine-errors.ts";
+import type { EngineMessage, ReadableConnection } from "./engine-hooks.ts";
+import { Inbox } from "./inbox.ts";
+import { sessionId } from "./session-id.ts";
+
+// Every JavaScript runtime has it; hooks get the platform's own signal.
+declare class AbortController {
+  readonly signal: AbortSignalLike;
+  abort(reason?: unknown): void;
+}
+
+/** Unread messages at which a link that can't be paused is given up. */
+const giveUpAt = 10_000;
+
+export interface SessionOptions<Value> {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly transport: Transport;
+  readonly decode: ((data: string | Uint8Array) => Value) | undefined;
+  /** Unread messages above which the link is paused. */
+  readonly pauseAbove: number;
+}
+
+/** What a session tells its engine. */
+export interface SessionListener {
+  onOpen(): void;
+  onMessage(): void;
+  onClose(): void;
+}
+
+export class EngineSession<Value> {
+  readonly id = sessionId();
+  /** The machine's number for it. */
+  readonly attempt: number;
+  readonly conn: ReadableConnection<Value>;
+  /** What the handshake selected; null before its end. */
+  protocol: string | null = null;
+  /** How it ended, as told by its transport; null before. */
+  close: LinkClose | null = null;
+  /** Whether somebody here closed it by hand. */
+  closedByHand = false;
+  readonly #link: Link;
+  readonly #inbox: Inbox<string | Uint8Array>;
+  readonly #controller = new AbortController();
+  readonly #decode: SessionOptions<Value>["decode"];
+
+  constructor(attempt: number, options: SessionOptions<Value>, listener: SessionListener) {
+    this.attempt = attempt;
+    this.#decode = options.decode;
+    this.#inbox = new Inbox({ pauseAbove: options.pauseAbove, giveUpAt }, () => this.#link);
+    this.#link = options.transport.open(
+      { url: options.url, protocols: options.protocols },
+      // What the port forbids means nothing: messages before the handshake, anything after the close.
+      {
+        onOpen: (protocol) => {
+          if (this.protocol !== null || this.close !== null) return;
+          this.protocol = protocol;
+          listener.onOpen();
+        },
+        onMessage: (data) => {
+          if (this.protocol === null || this.close !== null) return;
+          this.#inbox.push(data);
+          listener.onMessage();
+        },
+        onClose: (close) => {
+          if (this.close !== null) return;
+          this.close = close;
+          this.#inbox.end(new TransportCloseError(close));
+          listener.onClose();
+        },
+      },
+    );
+    this.conn = this.#connection();
+  }
+
+  get signal(): PlatformSignal {
+    return this.#controller.signal as PlatformSignal;
+  }
+
+  /** Whether every message was taken. */
+  get empty(): boolean {
+    return this.#inbox.size === 0;
+  }
+
+  get handshake(): { readonly protocol: string; readonly extensions: string } {
+    const { extensions } = (this.#link.raw ?? {}) as { readonly extensions?: unknown };
+    return { protocol: this.protocol ?? "", extensions: typeof extensions === "string" ? extensions : "" };
+  }
+
+  /** Takes the oldest message, which must be there. @throws {PeerError} when it can't be decoded */
+  take(): EngineMessage<Value> {
+    return this.#decoded(this.#inbox.take() as string | Uint8Array);
+  }
+
+  /** @throws {TransportCloseError} once it has ended @throws {PeerError} when the message can't be decoded */
+  async read(signal?: AbortSignalLike): Promise<EngineMessage<Value>> {
+    if (signal?.aborted) throw new AbortError("the read was aborted by its signal", { cause: signal.reason });
+    return this.#decoded(await this.#inbox.read(signal));
+  }
+
+  /** @throws {AlreadyClosedError} */
+  send(data: string | Uint8Array): void {
+    if (this.close !== null) throw new AlreadyClosedError();
+    this.#link.send(data);
+  }
+
+  /** Messages that nobody took are not taken any more. */
+  drop(): void {
+    this.#inbox.clear();
+  }
+
+  /** It is over for whoever uses it: `signal` aborts. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+    this.#inbox.end(new AlreadyClosedError({ cause: reason }));
+  }
+
+  /** Closes it politely, or drops it when it is not open yet. @throws what a misbehaving transport throws */
+  leave(code: number, reason: string): void {
+    if (this.close !== null) return;
+    if (this.protocol === null) this.#link.terminate();
+    else this.#link.close(code, reason);
+  }
+
+  /** Drops the connection without waiting for the peer. */
+  terminate(): void {
+    if (this.close === null) this.#link.terminate();
+  }
+
+  #decoded(data: string | Uint8Array): EngineMessage<Value> {
+    const type = typeof data === "string" ? "text" : "binary";
+    // Without `decode` the value is the data: the type parameter's default.
+    if (this.#decode === undefined) return { type, data, value: data as Value };
+    try {
+      return { type, data, value: this.#decode(data) };
+    } catch (cause) {
+      throw new PeerError("peer.bad-frame", `expected a ${type} frame that can be decoded, got one that can't`, {
+        cause,
+      });
+    }
+  }
+
+  #connection(): ReadableConnection<Value> {
+    const link = this.#link;
+    return {
+      get bufferedAmount() {
+        return link.bufferedAmount;
+      },
+      raw: link.raw,
+      send: (data) => this.send(data),
+      read: ({ signal } = {}) => this.read(signal),
+      ping: () => {
+        link.ping?.();
+        return link.ping !== undefined;
+      },
+      close: (code = CloseCode.normal, reason = "") => {
+        this.closedByHand = true;
+        this.leave(code, reason);
+      },
+    };
+  }
+}
