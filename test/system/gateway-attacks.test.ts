@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, type Socket, connect } from "node:net";
 import { createGateway } from "@trunkline/gateway";
 import { expect, it, onTestFinished } from "vitest";
-import { connectV1 } from "../support/frame-client.ts";
+import { connectV1, sayHello } from "../support/frame-client.ts";
 import { rawClient } from "../support/rfc6455-client.ts";
 import { Opcode, encodeFrame } from "../support/rfc6455-frames.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
@@ -50,6 +50,20 @@ it("closing while it begins to listen leaves no server behind", async () => {
   await gateway.close();
   const outcome = await listening;
   if (outcome !== "usage.closed") await expect(fetch(outcome)).rejects.toThrow("fetch failed");
+});
+
+it("§7.4 who is still on the way in when the gateway begins to drain is asked to leave as soon as it is connected", async () => {
+  const { gateway, socketUrl } = await startGateway();
+  const arrived: (() => void)[] = [];
+  gateway.on("connection", () => new Promise<void>((resolve) => arrived.push(resolve)));
+  const client = await sayHello(socketUrl, { token });
+  await until("it is on its way in", () => arrived.length === 1);
+  const closing = gateway.close({ drainMs: 60_000 });
+  arrived[0]?.();
+  await client.next("connected");
+  await client.next("drain");
+  client.ws.close(1000);
+  await closing;
 });
 
 it("a peer that asks for more and more without reading the answers is dropped", async () => {

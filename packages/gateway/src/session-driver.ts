@@ -363,6 +363,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     this.#host.stats.connections[this.dialect] += 1;
     if (this.#client !== null) this.#host.fence.add(this.#client, this);
     for (const feed of this.#feeds?.values() ?? []) this.#host.hub.run(feed);
+    // It came too late to be asked with the others.
+    if (this.#host.stats.draining) this.drain(this.#host.spreadMs());
   }
 
   async #join(stream: StreamRequest): Promise<void> {

@@ -4,15 +4,17 @@ import { type Position, type StreamRequest, type Verdict, channelProblem } from 
 export interface Streams {
   /** Channels the connection is on. */
   readonly on: ReadonlyMap<string, true>;
-  /** Channels whose authorizer has not answered, with the position to start from; null when there are none. */
+  /** Channels that wait for the authorizer's answer, with the position to start from; null when there are none. */
   readonly waiting: ReadonlyMap<string, Position | undefined> | null;
+  /** Channels that the authorizer was asked about and has not answered, those left meanwhile included; null when there are none. */
+  readonly undecided: ReadonlySet<string> | null;
   /** Positions that `hello` named and no stream has taken up (PROTOCOL §5.4); null when there are none. */
   readonly offered: ReadonlyMap<string, Position> | null;
   /** The one channel that the link can carry (PROTOCOL §11.1); null when it carries any. */
   readonly only: string | null;
 }
 
-export const noStreams: Streams = { on: new Map(), waiting: null, offered: null, only: null };
+export const noStreams: Streams = { on: new Map(), waiting: null, undecided: null, offered: null, only: null };
 
 type StreamAnswer =
   | { readonly kind: "authorize"; readonly channel: string }
@@ -22,20 +24,22 @@ type StreamAnswer =
 
 type Answered = readonly [next: Streams, answers: readonly StreamAnswer[]];
 
-/** PROTOCOL §5.3, §5.6: one answer per asked stream, now or when its authorizer has decided. */
+/** PROTOCOL §5.3, §5.6: one answer per asked channel, now or when its authorizer has decided. */
 export function answerSubscribe(
   streams: Streams,
   asked: readonly StreamRequest[],
   { canSubscribe, subscriptions }: { readonly canSubscribe: boolean; readonly subscriptions: number },
 ): Answered {
   const waiting = new Map(streams.waiting);
-  const answers = asked.map<StreamAnswer | null>(({ channel, position }) => {
+  const undecided = new Set(streams.undecided);
+  const channels = new Map(asked.map(({ channel, position }) => [channel, position]));
+  const answers = [...channels].map<StreamAnswer | null>(([channel, position]) => {
     if (streams.on.has(channel)) return { kind: "join", channel, position };
     const problem = channelProblem(channel);
     if (problem !== null) return refused(channel, "gateway.bad-request", `channel: ${problem}`);
     if (!canSubscribe) return forbidden(channel);
-    const pending = waiting.has(channel);
-    if (!pending && streams.on.size + waiting.size >= subscriptions) {
+    const pending = undecided.has(channel);
+    if (!pending && streams.on.size + undecided.size >= subscriptions) {
       return refused(
         channel,
         "gateway.limit",
@@ -43,18 +47,22 @@ export function answerSubscribe(
       );
     }
     waiting.set(channel, position);
+    undecided.add(channel);
     // The answer that is on its way serves both.
     return pending ? null : { kind: "authorize", channel };
   });
-  const next = waiting.size === 0 ? streams : { ...streams, waiting };
+  const next = waiting.size === 0 ? streams : { ...streams, waiting, undecided };
   return [next, answers.filter((answer) => answer !== null)];
 }
 
 /** The authorizer's answer. Nothing when the client has left meanwhile. */
 export function authorized(streams: Streams, channel: string, allowed: boolean): Answered {
-  if (streams.waiting?.has(channel) !== true) return [streams, []];
+  if (streams.undecided?.has(channel) !== true) return [streams, []];
+  const undecided = new Set(streams.undecided);
+  undecided.delete(channel);
+  const next = { ...without(streams, channel), undecided: undecided.size === 0 ? null : undecided };
+  if (streams.waiting?.has(channel) !== true) return [next, []];
   const position = streams.waiting.get(channel);
-  const next = without(streams, channel);
   if (!allowed) return [next, [forbidden(channel)]];
   return [{ ...next, on: new Map(next.on).set(channel, true) }, [{ kind: "join", channel, position }]];
 }

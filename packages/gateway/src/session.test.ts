@@ -231,6 +231,32 @@ describe("an open connection", () => {
     expect(effects[9]).toEqual([{ kind: "join", channel: "a", position: undefined }]);
   });
 
+  it("§5.6 a channel named twice in one subscribe is answered once, from the last position", () => {
+    const again = { channel: "account.acme", position };
+    const { effects } = play(v1, [
+      ...entry,
+      text({ type: "subscribe", streams: [{ channel: "account.acme" }, { channel: "*" }, again, { channel: "*" }] }),
+    ]);
+    expect(kinds(effects[5])).toEqual(["join", "refused", "send"]);
+    expect(effects[5]?.[0]).toEqual({ kind: "join", ...again });
+  });
+
+  it("an authorizer that takes its time is asked about no more channels at once than there may be subscriptions", () => {
+    const rounds = Array.from({ length: 50 }, (_, index) => [
+      text({ type: "subscribe", streams: [{ channel: "a" }, { channel: `c${index}` }] }),
+      text({ type: "unsubscribe", channels: ["a", `c${index}`] }),
+    ]).flat();
+    const { state, effects } = play(v1, [...entry, ...rounds]);
+    expect(effects.flat().filter(({ kind }) => kind === "authorize")).toHaveLength(2);
+    // Its answers make room again, and the one on its way serves the next who asks.
+    const [next] = step(state, text({ type: "subscribe", streams: [{ channel: "a", position }] }), config);
+    const [on, joined] = step(next, { kind: "authorized", channel: "a", allowed: true }, config);
+    expect(joined).toEqual([{ kind: "join", channel: "a", position }]);
+    const [after] = step(on, { kind: "authorized", channel: "c0", allowed: true }, config);
+    const [, asked] = step(after, text({ type: "subscribe", streams: [{ channel: "c9" }] }), config);
+    expect(asked).toEqual([{ kind: "authorize", channel: "c9" }]);
+  });
+
   it("an answer for a channel that was left meanwhile means nothing", () => {
     const { effects } = play(v1, [
       ...entry,
