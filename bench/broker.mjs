@@ -1,4 +1,6 @@
 // `npm run bench:broker`: how fast events get into Redis, and how late they are on the other side (README.md).
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { alternate } from "./lib/alternation.mjs";
 import { medians } from "./lib/median.mjs";
@@ -100,5 +102,19 @@ function targetsOf({ single, batch, lag }) {
   return targets;
 }
 
+const say = (command, args) => execFileSync(command, args, { encoding: "utf8" });
+const peers = {
+  ioredis: createRequire(import.meta.url)("ioredis/package.json").version,
+  "redis-server": /v=(\S+)/.exec(say("redis-server", ["--version"]))?.[1],
+};
 const sections = Object.keys(figures).map(section);
-finish({ name: "broker", machine, rounds: options.rounds, sections, targets: targetsOf(figures), options, figures });
+finish({
+  name: "broker",
+  machine,
+  rounds: options.rounds,
+  sections,
+  targets: targetsOf(figures),
+  options,
+  figures,
+  peers,
+});

@@ -24,9 +24,10 @@ export function describeMachine() {
 
 /**
  * Ends a bench: prints, writes `results/NAME.md` unless `quick`, and exits 1 when a target is missed.
+ * `peers` are `{ name: version }`, those of bench/package.json unless given;
  * `sections` are `{ title, head, rows, note? }`; `targets` are `{ what, value, target, met }` with the first one the headline.
  */
-export function finish({ name, machine, rounds, sections, targets, options, figures }) {
+export function finish({ name, machine, rounds, sections, targets, options, figures, peers = peerVersions() }) {
   const verdicts = table(
     ["target", "measured", "wanted", ""],
     targets.map(({ what, value, target, met }) => [what, value, target, met ? "met" : "MISSED"]),
@@ -34,11 +35,12 @@ export function finish({ name, machine, rounds, sections, targets, options, figu
   const body = sections
     .map(({ title, head, rows, note }) => `## ${title}\n\n${table(head, rows)}${note ? `\n\n${note}` : ""}`)
     .join("\n\n");
-  const peers = Object.entries(peerVersions()).map((peer) => peer.join(" "));
   const document = `# bench:${name}
 
 ${machine.machine}; Node ${machine.node}; ${machine.cores}. Commit ${machine.commit}, ${machine.date} UTC, load ${machine.load} at the start.
-Medians of ${rounds} alternating rounds, a fresh process each. Peers: ${peers.join(", ")}. How it is measured: [README](../README.md).
+Medians of ${rounds} alternating rounds, a fresh process each. Peers: ${Object.entries(peers)
+    .map((peer) => peer.join(" "))
+    .join(", ")}. How it is measured: [README](../README.md).
 
 ${body}
 
