@@ -8,7 +8,7 @@ import { streamKeys } from "./keys.ts";
 import type { KnownHeads } from "./known-heads.ts";
 import { type KnownHead, fatesOf } from "./lost-batch.ts";
 import type { RedisBrokerSettings } from "./options.ts";
-import { type Answer, type PendingAppend, batchArguments, readAnswers } from "./pending-append.ts";
+import { type Answer, type PendingAppend, addBatch, readAnswers } from "./pending-append.ts";
 import type { Script } from "./scripts/script.ts";
 
 export interface AppenderOptions {
@@ -76,15 +76,15 @@ export class Appender {
     const { settings, fleet, script, head } = this.#options;
     const { clock, prefix, whenAway, waitMs } = settings;
     const { log, meta, values, order, graves } = streamKeys(prefix, stream);
-    const own = batchArguments(batch, clock.now());
-    const keys = whole ? [log, meta, values, order, graves, ...own.keys] : [log, meta, ...own.keys];
+    const now = clock.now();
     const deadline = whenAway === "wait" ? (batch[0]?.acceptedAt ?? 0) + waitMs : 0;
     return fleet.run(
       fleet.slotOf(stream),
       (connection, asking) => {
         sending.runId = connection.info.runId;
-        const args = [...head(sending.runId), whole ? 5 : 2, ...own.args];
-        return asking ? connection.runAsking(script, keys, args) : connection.run(script, keys, args);
+        const input: (string | number)[] = whole ? [5, log, meta, values, order, graves] : [2, log, meta];
+        addBatch(input, head(sending.runId), batch, now);
+        return asking ? connection.runAsking(script, input) : connection.run(script, input);
       },
       deadline,
     );

@@ -18,6 +18,9 @@ interface ServerInfo {
   readonly evicts: boolean;
 }
 
+/** What a script is called with: the number of its keys, the keys, its arguments. */
+export type ScriptInput = readonly (string | number)[];
+
 export interface Connection {
   readonly info: ServerInfo;
   /** Redis's number for it, or null when this user may not ask. */
@@ -32,11 +35,11 @@ export interface Connection {
   /** Sends a command that changes the connection itself, such as SUBSCRIBE, now. Throws as `call` does. */
   control(command: string, args: readonly (string | number)[]): Promise<unknown>;
   /** Runs a script, sending its text only when Redis does not know it. Throws as `call` does. */
-  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  run(script: Script, input: ScriptInput): Promise<unknown>;
   /** As `call`, to a node that is taking over the slot concerned. */
   callAsking(command: string, args: readonly (string | number)[]): Promise<unknown>;
-  /** As `run`, to a node that is taking over the slot of `keys`. */
-  runAsking(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** As `run`, to a node that is taking over the slot of the keys. */
+  runAsking(script: Script, input: ScriptInput): Promise<unknown>;
   onMessage(listener: (channel: string, text: string) => void): void;
   /** The Cluster took a channel away from this node. */
   onMoved(listener: () => void): void;
@@ -154,11 +157,11 @@ class RedisConnection implements Connection {
     }
   }
 
-  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  run(script: Script, input: ScriptInput): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#send("evalsha", [script.sha, keys.length, ...keys, ...args], resolve, (error) => {
+      this.#send("evalsha", [script.sha, ...input], resolve, (error) => {
         if (!(error instanceof AnswerError) || error.word !== "NOSCRIPT") return reject(error);
-        this.#send("eval", [script.text, keys.length, ...keys, ...args], resolve, reject);
+        this.#send("eval", [script.text, ...input], resolve, reject);
       });
     });
   }
@@ -168,8 +171,8 @@ class RedisConnection implements Connection {
     return answer;
   }
 
-  runAsking(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    return this.callAsking("eval", [script.text, keys.length, ...keys, ...args]);
+  runAsking(script: Script, input: ScriptInput): Promise<unknown> {
+    return this.callAsking("eval", [script.text, ...input]);
   }
 
   onMessage(listener: (channel: string, text: string) => void): void {

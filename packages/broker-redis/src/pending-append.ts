@@ -17,24 +17,29 @@ export interface PendingAppend {
   readonly reject: (error: GatewayError) => void;
 }
 
-/** The part of the append script's arguments that is the batch's own: dedupe keys, then kind, tag, body and so on of each. */
-export function batchArguments(
+/**
+ * Completes the append script's input, which holds the number of the fixed keys and those keys: dedupe keys, `head` (ARGV 1–2), the
+ * number of the fixed keys, then kind, tag, body and so on of each append. One array, since this is on the way of every event.
+ */
+export function addBatch(
+  input: (string | number)[],
+  head: readonly string[],
   batch: readonly PendingAppend[],
   now: number,
-): { readonly keys: readonly string[]; readonly args: readonly (string | number)[] } {
-  const keys: string[] = [];
-  const args: (string | number)[] = [];
+): void {
+  const fixed = input.length - 1;
+  for (const { dedupeKey } of batch) if (dedupeKey !== null) input.push(dedupeKey);
+  input[0] = input.length - 1;
+  input.push(...head, fixed);
   for (const { append, tag, dedupeKey, acceptedAt } of batch) {
     const { state, body, retryMs } = append;
     const line = state === undefined ? "l" : state.deleted ? "x" : "s";
-    args.push(dedupeKey === null ? line : `${line}d`, tag, body);
-    if (state !== undefined) args.push(state.key);
-    if (dedupeKey === null) continue;
-    keys.push(dedupeKey);
+    input.push(dedupeKey === null ? line : `${line}d`, tag, body);
+    if (state !== undefined) input.push(state.key);
     // What it waited here counts too.
-    args.push(digestOf(append), retryMs === undefined ? -1 : Math.floor(retryMs + now - acceptedAt));
+    if (dedupeKey !== null)
+      input.push(digestOf(append), retryMs === undefined ? -1 : Math.floor(retryMs + now - acceptedAt));
   }
-  return { keys, args };
 }
 
 /** What the append script answered of one append; `tooMany`: the stream has as many state keys as it may. */

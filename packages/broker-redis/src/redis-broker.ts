@@ -190,8 +190,8 @@ class RedisBroker implements Broker, SessionHome {
     return this.#run(
       this.#fleet.slotOf(stream),
       (connection, asking) => {
-        const all = [...this.#scriptHead(connection.info.runId), ...args];
-        return asking ? connection.runAsking(script, keys, all) : connection.run(script, keys, all);
+        const input = [keys.length, ...keys, ...this.#scriptHead(connection.info.runId), ...args];
+        return asking ? connection.runAsking(script, input) : connection.run(script, input);
       },
       deadline,
     );

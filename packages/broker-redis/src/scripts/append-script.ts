@@ -1,4 +1,4 @@
-import { type ScriptSettings, openStream } from "./open-stream.ts";
+import { type ScriptSettings, streamLua } from "./stream-lua.ts";
 import { type Script, script } from "./script.ts";
 
 /**
@@ -15,10 +15,11 @@ export function appendScript(settings: ScriptSettings): Script {
   const { historyCount, historyAgeMs, maxKeys, windowMs, publish } = settings;
   // Nodes of a Redis Stream are trimmed whole; what is too many for the promise is left out when it is read.
   const trim = `'MAXLEN', '~', ${historyCount + 1}`;
-  return script(`${openStream(settings)}
+  const { look, open, putOff, forgetGraves } = streamLua(settings);
+  return script(`${look}
 local fixed = tonumber(ARGV[3])
 if fixed == 2 and (not birth or (revision > 0 and now >= putOffAt)) then return {} end
-if not birth or run ~= ARGV[2] then begin() end
+${open}
 -- Keys that are made here have no expiry yet.
 local made = offset == 0 and revision == 0
 local time = now
@@ -35,7 +36,7 @@ while ARGV[i] do
     if kind ~= 'ld' then
       key = ARGV[i]
       i = i + 1
-      if not stateTag then forgetGraves() end
+      if not stateTag then ${forgetGraves} end
     end
     if #kind == 2 then
       dedupe, digest = KEYS[nextDedupe], ARGV[i]
@@ -100,7 +101,7 @@ if stored > 0 then
   redis.call('${publish}', log, '{"v":1,"kind":"event","src":"' .. ARGV[1] .. '","birth":"' .. birth .. '","time":' .. time
     .. ',"at":[' .. table.concat(at, ',') .. ']}\\030' .. table.concat(bodies, '\\030'))
 end
-if made or now >= putOffAt then putOff() end
+if made or now >= putOffAt then ${putOff} end
 return answer
 `);
 }

@@ -1,7 +1,7 @@
 // The scripts of one broker.
 import { appendScript } from "./append-script.ts";
 import { headScript } from "./head-script.ts";
-import type { ScriptSettings } from "./open-stream.ts";
+import type { ScriptSettings } from "./stream-lua.ts";
 import { readScript } from "./read-script.ts";
 import type { Script } from "./script.ts";
 

@@ -1,4 +1,4 @@
-import { type ScriptSettings, openStream } from "./open-stream.ts";
+import { type ScriptSettings, streamLua } from "./stream-lua.ts";
 import { type Script, script } from "./script.ts";
 
 /**
@@ -9,11 +9,12 @@ import { type Script, script } from "./script.ts";
  */
 export function readScript(settings: ScriptSettings): Script {
   const { historyCount, historyAgeMs } = settings;
-  return script(`${openStream(settings)}
+  const { look, open, putOff, forgetGraves } = streamLua(settings);
+  return script(`${look}
 local after, afterRevision, limit = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-if not birth or run ~= ARGV[2] then begin() end
-if revision > 0 then forgetGraves() end
-if now >= putOffAt then putOff() end
+${open}
+if revision > 0 then ${forgetGraves} end
+if now >= putOffAt then ${putOff} end
 local heads = redis.call('HMGET', meta, 't', 'q', 'f')
 local tag, mark, floor = heads[1] or '', heads[2] or '', tonumber(heads[3] or 0)
 
