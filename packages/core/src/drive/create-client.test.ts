@@ -109,7 +109,7 @@ describe("connecting", () => {
     expect(memory.peers.length).toBe(1);
   });
 
-  it("W-12 start twice, stop twice, start after stop: exactly one socket, each event once", async () => {
+  it("W-12 R-10 start twice, stop twice, start after stop: exactly one socket, each event once", async () => {
     const { client, memory, welcome, event, clock } = setUp();
     const got: unknown[] = [];
     client.on("tick", (data) => got.push(data));
@@ -162,7 +162,7 @@ describe("connecting", () => {
 });
 
 describe("waiting", () => {
-  it("W-07 jitter 0 waits exactly 1, 2, 4, 8, 16, 32, 60 and 60 s", () => {
+  it("W-07 R-09 from the first attempt on, jitter 0 waits exactly 1, 2, 4, 8, 16, 32, 60 and 60 s", () => {
     const { client, memory, clock } = setUp();
     const waits: unknown[] = [];
     for (let attempt = 0; attempt < 8; attempt++) {
@@ -799,6 +799,18 @@ describe("events", () => {
     await client.close();
     expect([memory.alive, client.status]).toEqual([1, "connecting"]);
   });
+});
+
+it("R-15 listeners run in wire order, also behind one that throws", () => {
+  const { client, welcome, event } = setUp();
+  welcome({ streams: [fresh("c")] });
+  const got: unknown[] = [];
+  client.on("tick", () => {
+    throw new Error("mine");
+  });
+  client.on("tick", (data) => got.push(data));
+  for (const offset of [1, 2, 3]) event(offset);
+  expect(got).toEqual([1, 2, 3]);
 });
 
 describe("W-06 heartbeat", () => {
