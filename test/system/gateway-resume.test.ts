@@ -52,7 +52,7 @@ it("§5.3 gap retention, epoch, fork and future, each with the live line behind 
     [started.at[10] as Position, { reason: "retention", from: 11, to: 20 }],
     [
       { ...head, epoch: "another" },
-      { reason: "epoch", from: 1, to: 20 },
+      { reason: "epoch", from: 1, to: 20, snapshot: true },
     ],
     [
       { ...head, tag: "forked" },

@@ -19,7 +19,7 @@ interface ServerInfo {
 }
 
 /** What a script is called with: the number of its keys, the keys, its arguments. */
-export type ScriptInput = readonly (string | number)[];
+type ScriptInput = readonly (string | number)[];
 
 export interface Connection {
   readonly info: ServerInfo;
