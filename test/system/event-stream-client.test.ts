@@ -6,6 +6,7 @@ import { type Client, createClient, createOutbox } from "trunkline";
 import { eventStreamTransport } from "trunkline/event-stream";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
+import { oldBroker } from "../support/old-broker.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { startRoundRobinProxy } from "../support/round-robin-proxy.ts";
 import { type StartedGateway, startGateway, testKeys } from "../support/start-gateway.ts";
@@ -80,7 +81,7 @@ describe("a client over an event stream", () => {
   });
 
   it("§8.5 publishes over the link where it may: each event once, through every cut", async () => {
-    const on = await startGateway();
+    const on = await startGateway({ broker: oldBroker() });
     const proxy = await startChaosProxy(on.url);
     onTestFinished(() => proxy.close());
     const { client, heard } = open(proxy.url);

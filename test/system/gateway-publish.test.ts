@@ -1,8 +1,9 @@
 import type { Broker } from "@trunkline/core/ports";
+import { ManualClock } from "@trunkline/core/testing";
 import { defineContract, event } from "@trunkline/core/wire";
 import { memoryBroker } from "@trunkline/gateway";
 import { expect, it } from "vitest";
-import { connectPlain, connectV1 } from "../support/frame-client.ts";
+import { connectPlain, connectV1, openLink } from "../support/frame-client.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
@@ -119,4 +120,24 @@ it("§10 the plain dialect has no publish", async () => {
   plain.send({ type: "publish", ref: 1, event: "e" });
   expect((await plain.next("error")).message).toContain("publish over HTTP");
   expect(gateway.stats().published).toBe(0);
+});
+
+it("§8.6 counts a repetition's age from `connected`, not from the opening of the link", async () => {
+  const clock = new ManualClock();
+  const { socketUrl } = await startGateway({ clock, broker: memoryBroker({ clock }) });
+  clock.advance(1_000);
+  const link = await openLink(socketUrl, { protocols: ["trunkline.v1"] });
+  clock.advance(500);
+  link.send({ type: "hello", instance: "test", token });
+  await link.next("connected");
+  const outcome = async (id: string, retryMs: number) => {
+    link.send({ type: "publish", ref: 1, event: "tick", id, retryMs });
+    const { error } = await link.next("published");
+    return error?.code ?? "ok";
+  };
+  expect(await outcome("young", 1_500)).toBe("ok");
+  expect(await outcome("older than the broker", 1_501)).toBe("gateway.outcome-unknown");
+  clock.advance(10);
+  expect(await outcome("still", 1_500)).toBe("ok");
+  expect(await outcome("slow", 1_501)).toBe("gateway.outcome-unknown");
 });

@@ -1,14 +1,15 @@
-import { type GatewayOptions, createGateway, memoryBroker } from "@trunkline/gateway";
+import { type GatewayOptions, createGateway } from "@trunkline/gateway";
 import { expect, it, onTestFinished } from "vitest";
 import { createClient, createOutbox, type OutboxOptions, type TrunklineError } from "trunkline";
 import { connectV1 } from "../support/frame-client.ts";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
+import { oldBroker } from "../support/old-broker.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
 /** A gateway behind a proxy, an outbox that publishes through it, and what a reader beside the proxy gets. */
 async function setUp(options: GatewayOptions = {}, outboxOptions: OutboxOptions = {}) {
-  const started = await startGateway(options);
+  const started = await startGateway({ broker: oldBroker(), ...options });
   const proxy = await startChaosProxy(started.url);
   onTestFinished(() => proxy.close());
   const client = createClient({ url: proxy.url, apiKey: testKeys.acme, backoff: () => 1 });
@@ -39,6 +40,7 @@ it("§8.6 publishes 500 events over a link that is reset again and again: each o
 it("§8.6 one that was executed and whose answer was lost is not executed again, and gets its receipt", async () => {
   let attempts = 0;
   const { gateway, url, socketUrl } = await startGateway({
+    broker: oldBroker(),
     // Executed all the same: the gateway learns of the reset later.
     authorizePublish: () => {
       if (++attempts === 1) proxy.reset();
@@ -63,8 +65,7 @@ it("§8.6 one that was executed and whose answer was lost is not executed again,
 });
 
 it("§8.6 goes on at another gateway of the same broker", async () => {
-  const broker = memoryBroker();
-  onTestFinished(() => broker.close());
+  const broker = oldBroker();
   const first = await setUp({ broker });
   const { port } = new URL(first.url);
   const before = await first.outbox.publish("tick", 1);

@@ -67,7 +67,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
-  #startedAt = 0;
+  #greetedAt = 0;
   #pingedAt = 0;
   /** Which feed the next ping begins with, when there are more than it can tell of. */
   #turn = 0;
@@ -84,8 +84,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   start(link: SessionLink, admitted: Admitted): void {
     this.#link = link;
     const { clock, config } = this.#host;
-    this.#startedAt = clock.now();
-    this.#go(openSession(admitted, this.#startedAt, config));
+    this.#go(openSession(admitted, clock.now(), config));
   }
 
   get link(): SessionLink {
@@ -311,8 +310,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   }
 
   async #publish({ ref, request, retryMs }: Extract<SessionEffect, { readonly kind: "publish" }>): Promise<void> {
-    // The frame of a repetition may have been as slow as the link is old (PROTOCOL §8.6).
-    const sinceFirst = retryMs === undefined ? undefined : retryMs + (this.#host.clock.now() - this.#startedAt);
+    // The client counts up to `connected`, which it got after it was sent: from then on it is ours to count (PROTOCOL §8.6).
+    const sinceFirst = retryMs === undefined ? undefined : retryMs + (this.#host.clock.now() - this.#greetedAt);
     const outcome = await this.#host.publishing.publish(this, request, sinceFirst);
     const answer = outcome.ok ? outcome.receipt : { error: outcome.error };
     this.#input({ kind: "published", answer: { type: "published", ref, ...answer } });
@@ -342,7 +341,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     // A newer one may have been faster.
     if (this.#superseded) return this.supersede();
     const verdicts = feeds.filter(({ stage }) => stage === "opening").map((feed) => hub.begin(feed));
-    this.#input({ kind: "prepared", verdicts, connection: this.id, spreadMs: this.#host.spreadMs(), now: clock.now() });
+    this.#greetedAt = clock.now();
+    const spreadMs = this.#host.spreadMs();
+    this.#input({ kind: "prepared", verdicts, connection: this.id, spreadMs, now: this.#greetedAt });
   }
 
   /** Where those streams are that nothing was sent of since the last ping; of very many, some each time. */

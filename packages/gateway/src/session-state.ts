@@ -129,7 +129,7 @@ export type SessionEffect =
   /** Joins one stream, or joins it again from `position`; its verdict is sent when it is known. */
   | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
   | { readonly kind: "leave"; readonly channel: string }
-  /** Answered by `published`. `retryMs`: the first attempt was so long ago. */
+  /** Answered by `published`. `retryMs`: the first attempt was so long before `connected`. */
   | {
       readonly kind: "publish";
       readonly ref: number;

@@ -73,6 +73,7 @@ export class OutboxQueue {
   readonly #config: OutboxConfig;
   #bytes = 0;
   #link = 0;
+  #upAt = 0;
   /** How many messages the present link may still be given, as of `#filledAt`. */
   #tokens = 0;
   #filledAt = 0;
@@ -122,6 +123,7 @@ export class OutboxQueue {
         return this.#add(input.frame, input.bytes, now + input.timeoutMs, effects);
       case "up":
         this.#link = input.link;
+        this.#upAt = now;
         this.#tokens = this.#config.messagesPerSecond * 10;
         this.#filledAt = now;
         // Perhaps another gateway.
@@ -226,7 +228,8 @@ export class OutboxQueue {
       letter.sentAt = now;
       letter.refusal = undefined;
       const { doubtSince } = letter;
-      const frame = doubtSince === undefined ? letter.frame : { ...letter.frame, retryMs: Math.ceil(now - doubtSince) };
+      const frame =
+        doubtSince === undefined ? letter.frame : { ...letter.frame, retryMs: Math.ceil(this.#upAt - doubtSince) };
       effects.push({ kind: "send", frame });
     }
   }

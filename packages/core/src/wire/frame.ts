@@ -104,7 +104,7 @@ export interface PublishFrame {
   readonly key?: string;
   readonly id?: string;
   readonly meta?: unknown;
-  /** Present on a repetition: the first attempt was this many milliseconds ago (PROTOCOL §8.6). */
+  /** Present on a repetition: the first attempt was this many milliseconds before `connected` (PROTOCOL §8.6). */
   readonly retryMs?: number;
 }
 export interface PingFrame {
