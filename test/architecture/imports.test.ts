@@ -103,6 +103,19 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "ws",
       "eventemitter3",
       "prom-client",
+      "jose",
+    ],
+  ],
+  ["opentelemetry/src/", ["opentelemetry/src/", "@trunkline/core", "@trunkline/core/", "@opentelemetry/api"]],
+  [
+    "publisher/src/",
+    [
+      "publisher/src/",
+      "@trunkline/core/wire",
+      "@trunkline/core/ports",
+      "@trunkline/core/emitter",
+      "@trunkline/core/errors",
+      "@trunkline/core/clock",
     ],
   ],
   [

@@ -1,0 +1,2 @@
+// Traces and metrics for OpenTelemetry.
+export {};

@@ -1,0 +1,2 @@
+// Publishing from any process.
+export {};
