@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { GatewayError, UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
-import { CloseCode, type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
+import { type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
 import { type Admitted, type Situation, pathOf } from "./admission.ts";
 import { keyring } from "./auth/api-key.ts";
 import { accountProblem, defaultAccount } from "./auth/principal.ts";
@@ -15,11 +15,13 @@ import { type Address, type ListenOptions, type OwnServer, openServer } from "./
 import { createPublishApi } from "./doors/publish-api.ts";
 import { type UpgradeDoor, createUpgradeDoor } from "./doors/upgrade.ts";
 import { WsLink } from "./doors/ws-link.ts";
-import { planDrain, spreadMsOf } from "./drain.ts";
+import { spreadMsOf } from "./drain.ts";
 import { Fence } from "./fence.ts";
+import type { Gateway } from "./gateway.ts";
 import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 import { HeadTimer } from "./hub/head-timer.ts";
 import { Hub } from "./hub/hub.ts";
+import { letGo } from "./let-go.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
@@ -29,39 +31,6 @@ import { type Publishing, createPublishing } from "./publishing.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
 import type { SessionLink } from "./session-link.ts";
-
-export interface Gateway {
-  /**
-   * Serves WebSockets and the HTTP paths of the gateway on a server that has an app already: `/api/ws/v1/events`,
-   * `/api/v1/events`, `/api/v1/publish`, `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
-   * app's own `request` listeners were added: they are wrapped, so that they do not also see the gateway's requests.
-   * @returns its undo; `close` undoes it too
-   * @throws {UsageError} `usage.closed`
-   */
-  attach(server: Server): () => void;
-  /**
-   * Serves on a server of its own.
-   * @throws {UsageError} `usage.bad-option` when the port is taken or not allowed, `usage.already-open`, `usage.closed`
-   */
-  listen(options?: ListenOptions): Promise<Address>;
-  /** Answers a request for one of the gateway's paths, for apps that route by themselves; false when it is none of them. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
-  /** @returns its undo */
-  on<Name extends keyof GatewayEvents>(name: Name, listener: GatewayListener<Name>): () => void;
-  /**
-   * Publishes one event, by default to `account.<account>` of the account "default".
-   * @throws {GatewayError} as over HTTP (PROTOCOL §8.4) @throws {UsageError} `usage.closed`, `usage.bad-argument`
-   */
-  publish(request: PublishRequest, options?: { readonly account?: string }): Promise<PublishReceipt>;
-  stats(): StatsSnapshot;
-  /** The connections of this moment that were let in. */
-  connections(): Iterable<Connection>;
-  /**
-   * Lets everybody go (PROTOCOL §7.4), then closes what it opened. Idempotent: a second call waits for the first.
-   * @param options `drainMs`: milliseconds that connections get to leave; 0 closes them at once. @defaultValue the gateway's
-   */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
-}
 
 /**
  * `createGateway({ secretKeys: [{ key, account }], publicKeys: [{ key, channel }] })`
@@ -75,11 +44,6 @@ export function createGateway(options: GatewayOptions): Gateway {
 const answersBytes = 4 * 1024 * 1024;
 /** How often it is looked who is due, as a part of the shortest time that can be. */
 const sweepsPerPeriod = 20;
-/** How long sockets get to say goodbye after they were told, in milliseconds. */
-const goodbyeMs = 1000;
-const goodbye = "the gateway is shutting down";
-/** How often a drain looks who has to leave, in milliseconds. */
-const drainStepMs = 25;
 
 class NodeGateway implements Gateway {
   readonly #stats = createStats();
@@ -299,9 +263,7 @@ class NodeGateway implements Gateway {
   async #close(drainMs: number): Promise<void> {
     this.#stats.draining = true;
     this.#events.logger.info("draining", { connections: this.#roster.sessions.length, drainMs });
-    await this.#letGo(drainMs);
-    await this.#roster.until(() => this.#roster.links.size === 0, goodbyeMs);
-    for (const { link } of this.#roster.links) link.terminate();
+    await letGo(this.#roster, this.#hub, this.#clock, drainMs);
     for (const attachment of this.#attachments) attachment.detach();
     this.#attachments.clear();
     await this.#server?.close();
@@ -311,32 +273,6 @@ class NodeGateway implements Gateway {
     await this.#fence.close();
     await this.#hub.close();
     await this.#closeBroker();
-  }
-
-  /** Asks everybody to leave, and closes each in its turn; who is still being fed from history gets the whole time. */
-  async #letGo(drainMs: number): Promise<void> {
-    const sessions = [...this.#roster.sessions];
-    const plan = planDrain(
-      sessions.map(({ dialect }) => dialect),
-      drainMs,
-    );
-    for (const session of sessions) session.drain(plan.spreadMs);
-    const startedAt = this.#clock.now();
-    for (;;) {
-      const passed = this.#clock.now() - startedAt;
-      const late = passed >= drainMs;
-      this.#hub.flush();
-      for (const [index, session] of sessions.entries()) {
-        const due = late || (passed >= (plan.leaveAtMs[index] ?? 0) && !session.behind);
-        if (due && !session.over) session.close(CloseCode.goingAway, goodbye);
-      }
-      if (late) break;
-      const nobody = (): boolean => this.#roster.sessions.length === 0;
-      if (await this.#roster.until(nobody, Math.min(drainStepMs, drainMs - passed))) break;
-    }
-    // Those who were on their way in when the doors closed.
-    const { sessions: arriving } = this.#roster;
-    for (let index = arriving.length - 1; index >= 0; index--) arriving[index]?.close(CloseCode.goingAway, goodbye);
   }
 
   #readiness():

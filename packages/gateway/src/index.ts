@@ -1,9 +1,10 @@
 export { type KeyringOptions, type PublicKey, type SecretKey } from "./auth/api-key.ts";
 export { type Principal } from "./auth/principal.ts";
 export { type Connection } from "./connection.ts";
-export { type Gateway, createGateway } from "./create-gateway.ts";
+export { createGateway } from "./create-gateway.ts";
 export { type Dialect } from "./dialect.ts";
 export { type Address, type ListenOptions } from "./doors/own-server.ts";
+export { type Gateway } from "./gateway.ts";
 export { type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 export { type MemoryBrokerOptions, memoryBroker } from "./memory-broker.ts";
 export { type StatsSnapshot } from "./metrics.ts";

@@ -1,0 +1,40 @@
+// What an embedder holds.
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
+import type { Connection } from "./connection.ts";
+import type { Address, ListenOptions } from "./doors/own-server.ts";
+import type { GatewayEvents, GatewayListener } from "./gateway-events.ts";
+import type { StatsSnapshot } from "./metrics.ts";
+
+export interface Gateway {
+  /**
+   * Serves WebSockets and the HTTP paths of the gateway on a server that has an app already: `/api/ws/v1/events`,
+   * `/api/v1/events`, `/api/v1/publish`, `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
+   * app's own `request` listeners were added: they are wrapped, so that they do not also see the gateway's requests.
+   * @returns its undo; `close` undoes it too
+   * @throws {UsageError} `usage.closed`
+   */
+  attach(server: Server): () => void;
+  /**
+   * Serves on a server of its own.
+   * @throws {UsageError} `usage.bad-option` when the port is taken or not allowed, `usage.already-open`, `usage.closed`
+   */
+  listen(options?: ListenOptions): Promise<Address>;
+  /** Answers a request for one of the gateway's paths, for apps that route by themselves; false when it is none of them. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** @returns its undo */
+  on<Name extends keyof GatewayEvents>(name: Name, listener: GatewayListener<Name>): () => void;
+  /**
+   * Publishes one event, by default to `account.<account>` of the account "default".
+   * @throws {GatewayError} as over HTTP (PROTOCOL §8.4) @throws {UsageError} `usage.closed`, `usage.bad-argument`
+   */
+  publish(request: PublishRequest, options?: { readonly account?: string }): Promise<PublishReceipt>;
+  stats(): StatsSnapshot;
+  /** The connections of this moment that were let in. */
+  connections(): Iterable<Connection>;
+  /**
+   * Lets everybody go (PROTOCOL §7.4), then closes what it opened. Idempotent: a second call waits for the first.
+   * @param options `drainMs`: milliseconds that connections get to leave; 0 closes them at once. @defaultValue the gateway's
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
