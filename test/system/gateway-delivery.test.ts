@@ -304,3 +304,18 @@ it("a header is judged before the upgrade, and hello needs no token then", async
   await plain.next("connected");
   await expect(sayHello(socketUrl, { headers: { Authorization: "Bearer wrong" } })).rejects.toThrow("401");
 });
+
+it("A-29 unsubscribe without channels leaves everything, and the connection stays", async () => {
+  const { gateway, socketUrl } = await startGateway({ authorize: () => true });
+  const client = await connectV1(socketUrl, { token, streams: [{ channel: "room" }] });
+  client.send({ type: "unsubscribe" });
+  client.send({ type: "ping", id: 1 });
+  await client.next("pong");
+  await gateway.publish({ event: "own" }, { account: "acme" });
+  await gateway.publish({ event: "asked", channel: "room" }, { account: "acme" });
+  client.send({ type: "subscribe", streams: [{ channel: "room" }] });
+  await client.next("verdict");
+  await gateway.publish({ event: "again", channel: "room" }, { account: "acme" });
+  await client.next("event");
+  expect(client.events.map(({ event }) => event)).toEqual(["again"]);
+});

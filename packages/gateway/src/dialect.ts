@@ -17,6 +17,7 @@ export function frameText(dialect: Dialect, frame: Exclude<GatewayFrame, { reado
     case "pong":
     case "verdict":
     case "published":
+    case "auth":
     case "drain":
       return null;
     default:

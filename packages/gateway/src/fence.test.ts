@@ -59,9 +59,11 @@ it("§7.6 instances of different principals never meet", () => {
     { ...secret, keyId: "87654321" },
     { ...secret, kind: "public", channel: "c" },
     { kind: "anonymous", account: "default" },
+    { kind: "user", account: "acme", id: "1" },
+    { kind: "user", account: "acme", id: "2" },
   ];
   const keys = principals.map((principal) => clientKey(principal, "i"));
-  expect(new Set([...keys, clientKey(secret, "j")]).size).toBe(6);
+  expect(new Set([...keys, clientKey(secret, "j")]).size).toBe(8);
   expect(clientKey(secret, "i")).toBe(client);
 });
 

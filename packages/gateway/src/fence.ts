@@ -1,7 +1,7 @@
 // A newer link of a client ends its older ones (PROTOCOL §7.6), on this gateway and on all others of the same broker.
 import { createHash, randomBytes } from "node:crypto";
 import type { Broker, BrokerSession, StreamName } from "@trunkline/core/ports";
-import type { Principal } from "./auth/principal.ts";
+import { type Principal, principalKey } from "./auth/principal.ts";
 
 /** A link that counts the links of its client. */
 export interface FencedLink {
@@ -23,9 +23,7 @@ const batch = 500;
 
 /** Names a client in front of other gateways, without saying who it is. Instances of different principals never meet. */
 export function clientKey(principal: Principal, instance: string): string {
-  const { account, kind } = principal;
-  const keyId = principal.kind === "anonymous" ? "" : principal.keyId;
-  const name = JSON.stringify([account, kind, keyId, instance]);
+  const name = JSON.stringify([principal.account, principal.kind, principalKey(principal), instance]);
   return createHash("sha256").update(name).digest().toString("base64url", 0, 16);
 }
 

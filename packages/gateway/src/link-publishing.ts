@@ -1,6 +1,6 @@
 // Publishing over a link (PROTOCOL §8.5): who may, and in whose name.
 import { type PublishRequest, publishProblem } from "@trunkline/core/wire";
-import { type Principal, accountChannel, mayPublish } from "./auth/principal.ts";
+import { accountChannel, mayPublish, principalKey } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { PublishAttempt } from "./options.ts";
@@ -35,7 +35,7 @@ export function createLinkPublishing(options: LinkPublishingOptions): LinkPublis
     async publish(author, request, retryMs) {
       const { principal } = author;
       const { account } = principal;
-      const scope = { account, dedupePrefix: dedupePrefix(principal) };
+      const scope = { account, dedupePrefix: principalKey(principal) };
       if (retryMs !== undefined && request.id === undefined)
         return refuse(400, "gateway.bad-request", "id: expected the one of the first attempt with retryMs, got none");
       if (!mayPublish(principal)) {
@@ -62,7 +62,3 @@ export function createLinkPublishing(options: LinkPublishingOptions): LinkPublis
 /** The same words whatever the channel is. */
 const forbidden =
   "this connection may not publish this; publish with a secret key, or have `authorizePublish` allow it";
-
-function dedupePrefix(principal: Principal): string {
-  return principal.kind === "anonymous" ? principal.kind : principal.keyId;
-}

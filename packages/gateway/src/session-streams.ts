@@ -67,6 +67,11 @@ export function authorized(streams: Streams, channel: string, allowed: boolean):
   return [{ ...next, on: new Map(next.on).set(channel, true) }, [{ kind: "join", channel, position }]];
 }
 
+/** What a client leaves that leaves everything. */
+export function everyChannel({ on, waiting }: Streams): readonly string[] {
+  return [...on.keys(), ...(waiting?.keys() ?? [])];
+}
+
 /** The client leaves channels; silent where it is not subscribed. */
 export function leave(streams: Streams, channels: readonly string[]): Answered {
   const on = new Map(streams.on);

@@ -25,6 +25,7 @@ import {
   type Streams,
   answerSubscribe,
   authorized,
+  everyChannel,
   isBarred,
   leave,
   noStreams,
@@ -160,9 +161,11 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
     case "subscribe":
       return withStreams(state, answerSubscribe(state.streams, frame.streams, config));
     case "unsubscribe":
-      return withStreams(state, leave(state.streams, frame.channels));
+      return withStreams(state, leave(state.streams, frame.channels ?? everyChannel(state.streams)));
     case "publish":
       return onPublish(state, frame, config);
+    case "auth":
+      return [state, [send(unsupported(frame.type))]];
     case "ping":
       return [state, [send(frame.id === undefined ? { type: "pong" } : { type: "pong", id: frame.id })]];
     case "pong":

@@ -27,7 +27,7 @@ interface Optional {
 
 const state: Optional = { optional: { revision: "count", tag: "string" } };
 const position: ShapeFields = { epoch: "string", offset: "count", tag: "string", state };
-const streams: readonly [Shape] = [{ channel: "string", position: { optional: position } }];
+const streams: readonly [Shape] = [{ channel: "string", position: { optional: position }, token: "string?" }];
 const ping: ShapeFields = { id: "count?" };
 
 /** Shapes of what clients send, by `type`. */
@@ -39,9 +39,11 @@ export const clientShapes: Readonly<Record<string, ShapeFields>> = {
     client: "string?",
     features: { optional: ["string"] },
     streams: { optional: streams },
+    scope: "string?",
   },
   subscribe: { streams },
-  unsubscribe: { channels: ["string"] },
+  unsubscribe: { channels: { optional: ["string"] } },
+  auth: { token: "string" },
   // What it publishes is checked as every other publish is.
   publish: { ref: "count", event: "string", retryMs: "count?" },
   ping,

@@ -22,6 +22,8 @@ export interface StreamRequest {
   readonly channel: string;
   /** The last position seen; absent: from now on. */
   readonly position?: Position;
+  /** A signed permission to listen, where the gateway takes such. */
+  readonly token?: string;
 }
 
 export type GapReason = "retention" | "epoch" | "fork" | "future" | "skipped";
@@ -84,6 +86,8 @@ export interface HelloFrame {
   readonly client?: string;
   readonly features?: readonly string[];
   readonly streams?: readonly StreamRequest[];
+  /** What part of the account it asks for, such as `organization/1234`: a hint, decided by the gateway (PROTOCOL §2.6). */
+  readonly scope?: string;
 }
 export interface SubscribeFrame {
   readonly type: "subscribe";
@@ -91,7 +95,13 @@ export interface SubscribeFrame {
 }
 export interface UnsubscribeFrame {
   readonly type: "unsubscribe";
-  readonly channels: readonly string[];
+  /** Absent: all of them. */
+  readonly channels?: readonly string[];
+}
+/** A fresh token for the same principal (PROTOCOL §2.7); answered by `auth`, or by `error` while the old one goes on. */
+export interface AuthFrame {
+  readonly type: "auth";
+  readonly token: string;
 }
 export interface PublishFrame {
   readonly type: "publish";
@@ -140,6 +150,13 @@ export interface ConnectedFrame {
   readonly features: readonly string[];
   /** One per `hello.streams`, in its order, then one per stream the gateway subscribed by itself. */
   readonly streams: readonly Verdict[];
+  /** When the token ends (PROTOCOL §2.7); absent: never. */
+  readonly expiresInMs?: number;
+}
+/** The answer to `auth`. */
+export interface AuthorizedFrame {
+  readonly type: "auth";
+  readonly expiresInMs?: number;
 }
 export interface EventFrame {
   readonly type: "event";
@@ -190,12 +207,20 @@ export interface ErrorFrame extends WireError {
   readonly fatal?: boolean;
 }
 
-export type ClientFrame = HelloFrame | SubscribeFrame | UnsubscribeFrame | PublishFrame | PingFrame | PongFrame;
+export type ClientFrame =
+  | HelloFrame
+  | SubscribeFrame
+  | UnsubscribeFrame
+  | PublishFrame
+  | AuthFrame
+  | PingFrame
+  | PongFrame;
 export type GatewayFrame =
   | ConnectedFrame
   | EventFrame
   | VerdictFrame
   | PublishedFrame
+  | AuthorizedFrame
   | PingFrame
   | PongFrame
   | DrainFrame

@@ -1,4 +1,5 @@
 // Who is at the other end, and how accounts name their streams.
+import { hash } from "node:crypto";
 import type { StreamName } from "@trunkline/core/ports";
 
 /**
@@ -10,8 +11,41 @@ export type Principal =
   | { readonly kind: "secret"; readonly account: string; readonly keyId: string }
   /** A page: listens to one channel. */
   | { readonly kind: "public"; readonly account: string; readonly channel: string; readonly keyId: string }
+  /** A person or a device: what its authenticator says of it. */
+  | UserPrincipal
   /** Let in without a key, because the operator said so. */
   | { readonly kind: "anonymous"; readonly account: "default" };
+
+export interface UserPrincipal {
+  readonly kind: "user";
+  readonly account: string;
+  /** Whose it is, inside the account: 1–256 bytes. */
+  readonly id: string;
+  /** Channels it is on by itself. @defaultValue none */
+  readonly channels?: readonly string[];
+  /** Channels it may subscribe to; `*` at the end of one stands for any rest. @defaultValue none */
+  readonly mayListen?: readonly string[];
+  /** Channels it may publish to, in the same form. @defaultValue none */
+  readonly mayPublish?: readonly string[];
+  /** What part of the account it belongs to, such as `organization.1234`. */
+  readonly scope?: string;
+  /** When it ends, in ms since 1970. @defaultValue never */
+  readonly expiresAt?: number;
+  /** What else its token says. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+}
+
+/** Tells principals of an account apart, fit for logs and without ":": no two of them share dedupe keys or instances. */
+export function principalKey(principal: Principal): string {
+  switch (principal.kind) {
+    case "user":
+      return `user-${hash("sha256", principal.id, "base64url").slice(0, 22)}`;
+    case "anonymous":
+      return "anonymous";
+    default:
+      return principal.keyId;
+  }
+}
 
 /** The account of keys that name none, and of anonymous connections. */
 export const defaultAccount = "default";
