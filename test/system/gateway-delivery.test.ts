@@ -307,7 +307,7 @@ it("a header is judged before the upgrade, and hello needs no token then", async
 
 it("A-29 unsubscribe without channels leaves everything, and the connection stays", async () => {
   const { gateway, socketUrl } = await startGateway({ authorize: () => true });
-  const client = await connectV1(socketUrl, { token, streams: [{ channel: "room" }] });
+  const client = await connectV1(socketUrl, { token: testKeys.acme, streams: [{ channel: "room" }] });
   client.send({ type: "unsubscribe" });
   client.send({ type: "ping", id: 1 });
   await client.next("pong");
