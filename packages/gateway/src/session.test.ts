@@ -257,6 +257,21 @@ describe("an open connection", () => {
     expect(asked).toEqual([{ kind: "authorize", channel: "c9" }]);
   });
 
+  it("§5.5 who asks again while the authorizer decides is served by the answer under way, also at the limit", () => {
+    const again = text({ type: "subscribe", streams: [{ channel: "a", position }, { channel: "b" }] });
+    const { effects } = play(v1, [
+      ...entry,
+      again,
+      ...Array.from({ length: 50 }, () => again),
+      { kind: "authorized", channel: "a", allowed: true },
+    ]);
+    expect(effects[5]).toEqual([
+      { kind: "authorize", channel: "a" },
+      { kind: "authorize", channel: "b" },
+    ]);
+    expect(effects.slice(6).flat()).toEqual([{ kind: "join", channel: "a", position }]);
+  });
+
   it("an answer for a channel that was left meanwhile means nothing", () => {
     const { effects } = play(v1, [
       ...entry,

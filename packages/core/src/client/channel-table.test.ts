@@ -229,6 +229,56 @@ describe("§4.2 positions in a ping", () => {
   });
 });
 
+describe("§5.5 a verdict that does not come", () => {
+  it("asks again at the second ping that finds the same question unanswered, and so on", () => {
+    const table = live(4);
+    table.subscribe("d");
+    table.accept(event(6));
+    const asked = [{ channel: "c", position: at(4) }, { channel: "d" }];
+    expect(table.requests()).toEqual(asked);
+    for (let times = 0; times < 3; times++) {
+      table.check([]);
+      expect([table.due, table.requests()]).toEqual([false, []]);
+      table.check([]);
+      expect([table.due, table.requests()]).toEqual([true, asked]);
+    }
+  });
+
+  it("counts the pings anew for a new question, and asks for nothing that was answered", () => {
+    const table = live(4);
+    const recovered: Verdict = { channel: "c", verdict: "recovered", position: at(4), count: 0 };
+    table.subscribe("c");
+    table.requests();
+    table.check([]);
+    table.apply(recovered);
+    table.check([]);
+    expect(table.due).toBe(false);
+    table.subscribe("c");
+    table.requests();
+    table.check([]);
+    expect(table.due).toBe(false);
+    table.restart();
+    table.requests();
+    table.check([]);
+    expect(table.due).toBe(false);
+  });
+
+  it("an answer to the first that comes after all is taken, and the one to the second loses and doubles nothing", () => {
+    const table = live(4);
+    const recovered: Verdict = { channel: "c", verdict: "recovered", position: at(6), count: 2 };
+    table.accept(event(6));
+    table.requests();
+    table.check([]);
+    table.check([]);
+    table.requests();
+    table.apply(recovered);
+    expect(table.accept(event(5))).toBe(true);
+    table.apply(recovered);
+    expect([5, 6, 7].map((offset) => table.accept(event(offset)))).toEqual([false, true, true]);
+    expect(table.due).toBe(false);
+  });
+});
+
 describe("§5.5 the state line", () => {
   const change = (revision: number, parts: Partial<EventFrame> = {}): EventFrame => ({
     type: "event",

@@ -10,6 +10,8 @@ export type StreamState = "live" | "due" | "pending" | "refused";
 interface Stream {
   readonly channel: string;
   state: StreamState;
+  /** A `ping` has found it `pending`. */
+  waited?: boolean;
   /** Its cursor was passed over by `fresh`, and it is asked for again. */
   doubted?: boolean;
   /** The epoch that was named on the link that is being opened beside this one. */
@@ -24,6 +26,17 @@ export interface StreamHealth {
   readonly channel: string;
   readonly state: StreamState;
   readonly position: Position | null;
+}
+
+/** What verdicts have in common, and what some have. */
+interface Answer {
+  readonly channel: string;
+  readonly verdict: string;
+  readonly position?: Position;
+  readonly count?: number;
+  readonly changes?: number;
+  readonly snapshot?: boolean;
+  readonly reason?: string;
 }
 
 /** A place on one line. */
@@ -82,8 +95,16 @@ export class ChannelTable {
     return true;
   }
 
-  /** §4.2: a `ping` names heads that no frame has implied. */
-  check(heads: readonly StreamPosition[]): void {
+  /**
+   * A `ping` came. §4.2: it may name heads that no frame has implied. §5.5: what waits for a verdict since the one before is asked
+   * for again.
+   */
+  check(heads: readonly StreamPosition[] = []): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.state !== "pending") continue;
+      if (stream.waited) this.#ask(stream);
+      stream.waited = true;
+    }
     for (const { channel, offset, tag, state } of heads) {
       const stream = this.#streams.get(channel);
       this.#compare(stream, offset, tag);
@@ -136,40 +157,38 @@ export class ChannelTable {
   requests(): readonly StreamRequest[] {
     const due = [...this.#streams.values()].filter((stream) => stream.state === "due");
     const requests = fitting(due);
-    for (const stream of due.slice(0, requests.length)) stream.state = "pending";
+    for (const stream of due.slice(0, requests.length)) {
+      stream.state = "pending";
+      stream.waited = false;
+    }
     this.due = due.length > requests.length;
     return requests;
   }
 
   /** §5.3. False when the verdict means nothing here: its channel was left, or it would skip what lies behind the cursor. */
-  apply(verdict: Verdict): boolean {
-    const { channel } = verdict;
+  apply(answer: Verdict): boolean {
+    const {
+      channel,
+      verdict,
+      position,
+      count = 0,
+      changes = 0,
+      snapshot = verdict === "snapshot",
+      reason = verdict,
+    }: Answer = answer;
     if (this.#left.has(channel)) return false;
-    const position = "position" in verdict && verdict.position;
     const stream = this.#open(channel);
     // Once: a gateway that answers that with fresh too knows no better.
-    if (verdict.verdict === "fresh" && stream.cursor && (stream.doubted = !stream.doubted)) {
-      this.#ask(stream);
-      return false;
-    }
-    if (stream.outrun) {
-      stream.outrun = false;
-      this.#ask(stream);
-      return false;
-    }
-    stream.doubted = false;
+    stream.doubted = verdict === "fresh" && !!stream.cursor && !stream.doubted;
+    const useless = stream.doubted || stream.outrun;
+    stream.outrun = false;
+    if (useless) return this.#ask(stream);
     stream.state = position ? "live" : "refused";
     if (!position) {
       // What a later version may call a verdict is none that lets us in.
-      if (!stream.cursor || verdict.verdict === "ended") this.#streams.delete(channel);
+      if (!stream.cursor || verdict === "ended") this.#streams.delete(channel);
       return true;
     }
-    const {
-      count = 0,
-      changes = 0,
-      snapshot = verdict.verdict === "snapshot",
-      reason = verdict.verdict,
-    } = verdict as Partial<Extract<Verdict, { verdict: "snapshot" }> & Extract<Verdict, { verdict: "gap" }>>;
     // The events that lead to `position` come next and move the cursor, on each line for itself. What came meanwhile over the
     // old link may have moved it further already (§7.4): only another line of events takes it back.
     const before = stream.cursor ?? { ...position, offset: position.offset - count };
@@ -226,8 +245,9 @@ export class ChannelTable {
     return false;
   }
 
-  #ask(stream: Stream): void {
+  #ask(stream: Stream): false {
     stream.state = "due";
     this.due = true;
+    return false;
   }
 }

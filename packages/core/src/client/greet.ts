@@ -11,7 +11,7 @@ export function hello(
 ): HelloFrame {
   return {
     type: "hello",
-    ...(token === undefined ? {} : { token }),
+    token,
     instance,
     generation,
     client: `trunkline/${version}`,

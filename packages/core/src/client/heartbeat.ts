@@ -20,7 +20,7 @@ export function welcome(state: State, { heartbeatMs, spreadMs }: ConnectedFrame,
 
 /** In any phase with a link, at once; the timer is the heartbeat's only while `ready`. */
 export function answerPing(state: State, { id, spreadMs = state.spreadMs }: PingFrame, config: SessionConfig): Step {
-  const pong: Effect = { kind: "send", frame: id === undefined ? { type: "pong" } : { type: "pong", id } };
+  const pong: Effect = { kind: "send", frame: { type: "pong", id } };
   const [next, effects] = deadline({ ...state, spreadMs }, config);
   return [next, state.phase === "ready" ? [pong, ...effects] : [pong]];
 }

@@ -280,10 +280,10 @@ export class Driver {
       this.connection = frame.connection;
       this.#connectedAt = this.#options.clock.now();
     }
-    if (type === "ping" && frame.positions) this.table.check(frame.positions);
+    if (type === "ping") this.table.check(frame.positions);
     if (newest) this.feed(frame);
     // The machine is about the newest link; the old one only has to be kept alive.
-    else if (type === "ping") this.send({ ...(frame.id !== undefined && { id: frame.id }), type: "pong" });
+    else if (type === "ping") this.send({ type: "pong", id: frame.id });
     for (const verdict of greeted || type === "verdict" ? frame.streams : []) {
       // Only while its link is the one that counts: what nobody is told, since a listener closed, must not move a cursor.
       if (attempt === activeLink(this.state) && this.table.apply(verdict)) this.#outlet.verdict(verdict);

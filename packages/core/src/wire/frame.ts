@@ -77,7 +77,7 @@ export type Verdict =
 export interface HelloFrame {
   readonly type: "hello";
   /** API key, public key or JWT. Never in the URL in this dialect. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Random id of this client, the same over all its connections. */
   readonly instance: string;
   /** Number of this link of the instance, only increasing: a newer link ends an older one (PROTOCOL §7.6). */
@@ -133,7 +133,7 @@ export interface StreamPosition {
 }
 export interface PongFrame {
   readonly type: "pong";
-  readonly id?: number;
+  readonly id?: number | undefined;
 }
 
 export interface ConnectedFrame {
