@@ -42,7 +42,8 @@ export function principalKey(principal: Principal): string {
       return `user-${hash("sha256", principal.id, "base64url").slice(0, 22)}`;
     case "anonymous":
       return "anonymous";
-    default:
+    case "public":
+    case "secret":
       return principal.keyId;
   }
 }
