@@ -55,6 +55,10 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
     ],
   ],
   ["core/src/event-stream/", ["core/src/event-stream/", "core/src/wire/", "core/src/ports/", "core/src/errors.ts"]],
+  [
+    "core/src/tracing/",
+    ["core/src/tracing/", "core/src/drive/engine-hooks.ts", "core/src/wire/", "core/src/ports/", "core/src/errors.ts"],
+  ],
   ["core/src/testing/", ["core/src/"]],
   ["core/src/index.ts", ["core/src/"]],
   ["core/src/engine.ts", ["core/src/drive/"]],

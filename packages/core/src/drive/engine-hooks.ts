@@ -2,6 +2,7 @@
 import type { ListenOptions, Listener } from "../emitter.ts";
 import type { TrunklineError } from "../errors.ts";
 import type { AbortSignalLike, PlatformSignal } from "../ports/abort-signal.ts";
+import type { SpanLike } from "../ports/tracer.ts";
 
 declare global {
   // Known to runtimes before they are known to es2022.
@@ -64,8 +65,13 @@ export interface Lease<Value> {
   [Symbol.asyncIterator](): AsyncIterator<EngineMessage<Value>, undefined>;
 }
 
+interface TraceContext {
+  /** The span around this hook, active while it runs; undefined without a tracer provider. */
+  readonly span?: SpanLike | undefined;
+}
+
 /** What every hook of a session gets. */
-export interface SessionContext {
+export interface SessionContext extends TraceContext {
   /** UUID of this connection; the next one has another. */
   readonly sessionId: string;
   /** Aborts when the session ends; before `onClose`, and when `onOpen` takes too long. */
@@ -116,12 +122,12 @@ export interface CloseContext extends SessionContext {
   readonly initiatedBy: "client" | "server";
 }
 
-export interface CloseErrorContext {
+export interface CloseErrorContext extends TraceContext {
   readonly sessionId: string;
   readonly error: unknown;
 }
 
-export interface RestartErrorContext {
+export interface RestartErrorContext extends TraceContext {
   /** Why the attempt failed: `TimeoutError`, `TransportCloseError`, or what `onOpen` threw. */
   readonly error: unknown;
   /** Attempts that failed before this one since the last session. */

@@ -3,4 +3,5 @@ export type * from "./broker.ts";
 export type * from "./clock.ts";
 export type * from "./logger.ts";
 export type * from "./metrics.ts";
+export type * from "./tracer.ts";
 export type * from "./transport.ts";

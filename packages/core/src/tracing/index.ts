@@ -1,0 +1,2 @@
+export { instrumentHooks } from "./instrument-hooks.ts";
+export { instrumentTransport } from "./instrument-transport.ts";
