@@ -35,6 +35,8 @@ it("§5.3 a future position, an unknown epoch and a foreign tag are gaps with th
   expect(await verdictOf({ ...at, offset: Number.MAX_SAFE_INTEGER })).toMatchObject({
     verdict: "gap",
     reason: "future",
+    from: 1,
+    to: 1,
   });
   expect(await verdictOf({ ...at, epoch: "__proto__" })).toMatchObject({ verdict: "gap", reason: "epoch" });
   expect(await verdictOf({ ...at, tag: "foreign" })).toMatchObject({ verdict: "gap", reason: "fork" });

@@ -60,7 +60,7 @@ it("§5.3 gap retention, epoch, fork and future, each with the live line behind 
     ],
     [
       { ...head, offset: 25 },
-      { reason: "future", from: 21, to: 25 },
+      { reason: "future", from: 1, to: 20 },
     ],
   ];
   const clients = [];

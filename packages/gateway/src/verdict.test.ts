@@ -39,7 +39,7 @@ describe("§5.3 verdicts", () => {
       page({ floor: 0, tagAtStart: "" }),
       { verdict: "recovered", count: 10 },
     ],
-    ["beyond the head: gap future", at(12), page(), { verdict: "gap", reason: "future", from: 11, to: 12 }],
+    ["beyond the head: gap future", at(12), page(), { verdict: "gap", reason: "future", from: 1, to: 10 }],
     [
       "another tag: gap fork",
       at(7, "x"),
@@ -137,7 +137,10 @@ describe("§5.3 verdicts against a model that remembers everything", () => {
           for (let offset = 1; offset <= theirs; offset++) stream.log.append(`theirs${offset}`, 0, "{}");
           stream.log.trim(keep, 0);
           const cursor = { epoch: "e", offset: mine, tag: `mine${mine}` };
-          expect(decideVerdict("room", cursor, stream.page({ offset: mine }, 100)).verdict).toBe("gap");
+          const verdict = decideVerdict("room", cursor, stream.page({ offset: mine }, 100));
+          expect(verdict.verdict).toBe("gap");
+          // What follows the verdict begins behind the head: all that this line holds up to there counts as missed.
+          if (mine > theirs) expect(verdict).toMatchObject({ reason: "future", from: 1, to: theirs });
         },
       ),
     );

@@ -25,11 +25,11 @@ export function needsSnapshot(cursor: Position, page: Page, sending = false): bo
  * - no cursor: `fresh` at the head.
  * - another epoch: `gap` "epoch" from 1 to the head. Offsets of an epoch that is over can't be compared with this one's,
  *   so all that this epoch holds counts as missed.
- * - beyond the head: `gap` "future", `from` = the head + 1 and `to` = the cursor's offset: the part the client claims to
- *   have seen and this stream does not know.
+ * - beyond the head: `gap` "future" from 1 to the head. The stream has lost its tail, and may have used some of its offsets
+ *   again: what the client has below the head need not be what is there now, and nobody knows where the two lines parted.
  * - below the floor: `gap` "retention" from the cursor + 1 to the head. What is still kept of it is not replayed: a part is
  *   never presented as the whole.
- * - another event at the cursor: `gap` "fork" from 1 to the head, because nobody knows where the two lines parted.
+ * - another event at the cursor: `gap` "fork" from 1 to the head, for the same reason.
  * - else `recovered`, or `snapshot`: the next head − cursor log events are all there is between.
  */
 export function decideVerdict(channel: string, cursor: Position | undefined, page: Page, snapshot = false): Verdict {
@@ -48,7 +48,7 @@ export function decideVerdict(channel: string, cursor: Position | undefined, pag
     ...(snapshot && { snapshot }),
   });
   if (cursor.epoch !== head.epoch) return gap("epoch", 1, head.offset);
-  if (cursor.offset > head.offset) return gap("future", head.offset + 1, cursor.offset);
+  if (cursor.offset > head.offset) return gap("future", 1, head.offset);
   if (cursor.offset < log.floor) return gap("retention", cursor.offset + 1, head.offset);
   if (log.tagAtStart !== null && log.tagAtStart !== cursor.tag) return gap("fork", 1, head.offset);
   const count = head.offset - cursor.offset;
