@@ -12,7 +12,8 @@ const stepMs = 25;
 const goodbyeMs = 1000;
 
 /**
- * Asks everybody to leave, and closes each in its turn; who is still being fed from history gets the whole of `drainMs`.
+ * Asks everybody to leave, and closes each in its turn; who is still being fed from history once it has that, at the latest
+ * after `drainMs`.
  * Afterwards no link is left.
  */
 export async function letGo(roster: Roster, hub: Hub, clock: Clock, drainMs: number): Promise<void> {
