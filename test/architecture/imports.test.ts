@@ -59,6 +59,10 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
     "core/src/tracing/",
     ["core/src/tracing/", "core/src/drive/engine-hooks.ts", "core/src/wire/", "core/src/ports/", "core/src/errors.ts"],
   ],
+  [
+    "core/src/publish/",
+    ["core/src/publish/", "core/src/wire/", "core/src/ports/", "core/src/clock/", "core/src/errors.ts"],
+  ],
   ["core/src/testing/", ["core/src/"]],
   ["core/src/index.ts", ["core/src/"]],
   ["core/src/engine.ts", ["core/src/drive/"]],
@@ -103,6 +107,7 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "@trunkline/core/emitter",
       "@trunkline/core/clock",
       "@trunkline/core/errors",
+      "@trunkline/core/publish",
       "node:",
       "ws",
       "eventemitter3",
@@ -120,6 +125,8 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "@trunkline/core/emitter",
       "@trunkline/core/errors",
       "@trunkline/core/clock",
+      "@trunkline/core/publish",
+      "@trunkline/broker-redis",
     ],
   ],
   [

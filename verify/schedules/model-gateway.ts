@@ -3,8 +3,8 @@ import { keyring } from "../../packages/gateway/src/auth/api-key.ts";
 import { Fence } from "../../packages/gateway/src/fence.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
 import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
-import { createStats } from "../../packages/gateway/src/metrics.ts";
-import { createPublishing } from "../../packages/gateway/src/publishing.ts";
+import { createStats, publishObserver } from "../../packages/gateway/src/metrics.ts";
+import { createPublishing } from "@trunkline/core/publish";
 import { SessionDriver, type SessionHost } from "../../packages/gateway/src/session-driver.ts";
 import { gatewayDefaults } from "@trunkline/gateway";
 import type { Clock, Logger } from "@trunkline/core/ports";
@@ -58,7 +58,7 @@ export class ModelGateway {
       logger: silent,
       authorize: () => true,
       publishing: createLinkPublishing({
-        publishing: createPublishing({ broker, stats }),
+        publishing: createPublishing({ broker, observer: publishObserver(stats) }),
         authorize: undefined,
         stats,
         onFailure: onError,

@@ -1,12 +1,12 @@
 // The gateway: assembles hub, doors and sessions, and owns the one timer that serves them all.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
-import { GatewayError, UsageError } from "@trunkline/core/errors";
+import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
+import { type Publishing, createPublishing } from "@trunkline/core/publish";
 import { type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
 import { type Admitted, type Situation, pathOf } from "./admission.ts";
 import { keyring } from "./auth/api-key.ts";
-import { accountProblem, defaultAccount } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import { createEventStreamDoor } from "./doors/event-stream.ts";
 import { createHealth } from "./doors/health.ts";
@@ -25,9 +25,9 @@ import { letGo } from "./let-go.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
-import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
+import { type StatsSnapshot, createStats, metricsPage, publishObserver, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions } from "./options.ts";
-import { type Publishing, createPublishing } from "./publishing.ts";
+import { publishOwn } from "./own-publishing.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
 import type { SessionLink } from "./session-link.ts";
@@ -100,7 +100,8 @@ class NodeGateway implements Gateway {
       broker,
       contract: options.contract,
       maxEventBytes: limits.eventBytes,
-      stats,
+      observer: publishObserver(stats),
+      clock,
       logger,
     });
     this.#publishApi = createPublishApi({
@@ -235,16 +236,9 @@ class NodeGateway implements Gateway {
     return this.#events.on(name, listener);
   }
 
-  async publish(
-    request: PublishRequest,
-    { account = defaultAccount }: { readonly account?: string } = {},
-  ): Promise<PublishReceipt> {
+  async publish(request: PublishRequest, { account }: { readonly account?: string } = {}): Promise<PublishReceipt> {
     if (this.#closed) throw closedError("publish");
-    const problem = accountProblem(account);
-    if (problem !== null) throw new UsageError("usage.bad-argument", `gateway.publish: account: ${problem}`);
-    const outcome = await this.#publishing.publish({ account, dedupePrefix: "gateway" }, request);
-    if (outcome.ok) return outcome.receipt;
-    throw new GatewayError(outcome.error.code as GatewayError["code"], `gateway.publish: ${outcome.error.message}`);
+    return publishOwn(this.#publishing, account, request);
   }
 
   stats(): StatsSnapshot {

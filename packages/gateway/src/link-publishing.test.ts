@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import type { Principal } from "./auth/principal.ts";
+import { createPublishing } from "@trunkline/core/publish";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
-import { createStats } from "./metrics.ts";
+import { createStats, publishObserver } from "./metrics.ts";
 import type { GatewayOptions } from "./options.ts";
-import { createPublishing } from "./publishing.ts";
 
 const secret: Principal = { kind: "secret", account: "acme", keyId: "5ec" };
 const page: Principal = { kind: "public", account: "acme", channel: "news", keyId: "9a9" };
@@ -13,7 +13,7 @@ const anonymous: Principal = { kind: "anonymous", account: "default" };
 function setUp(authorize?: GatewayOptions["authorizePublish"]) {
   const stats = createStats();
   const failures: unknown[] = [];
-  const publishing = createPublishing({ broker: memoryBroker(), stats });
+  const publishing = createPublishing({ broker: memoryBroker(), observer: publishObserver(stats) });
   const onFailure = (cause: unknown): void => void failures.push(cause);
   const link = createLinkPublishing({ publishing, authorize, stats, onFailure });
   const author = (principal: Principal, over = false) => ({

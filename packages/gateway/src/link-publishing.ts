@@ -1,10 +1,10 @@
 // Publishing over a link (PROTOCOL §8.5): who may, and in whose name.
+import { type Publishing, type PublishOutcome, accountChannel } from "@trunkline/core/publish";
 import { type PublishRequest, publishProblem } from "@trunkline/core/wire";
-import { accountChannel, mayPublish, principalKey } from "./auth/principal.ts";
+import { mayPublish, principalKey } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { PublishAttempt } from "./options.ts";
-import type { PublishOutcome, Publishing } from "./publishing.ts";
 
 export interface LinkPublishingOptions {
   readonly publishing: Publishing;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countRefused, createStats, metricsPage, observePublish, statsSnapshot } from "./metrics.ts";
+import { countRefused, createStats, metricsPage, publishObserver, statsSnapshot } from "./metrics.ts";
 
 /** The samples of a page, `name{labels}` → value. */
 async function samples(page: () => Promise<{ readonly text: string }>): Promise<Map<string, number>> {
@@ -62,7 +62,7 @@ describe("metrics", () => {
 
   it("the publish histogram is cumulative and ends at +Inf", async () => {
     const stats = createStats();
-    for (const durationMs of [0.05, 0.1, 0.2, 3, 60_000]) observePublish(stats, durationMs);
+    for (const durationMs of [0.05, 0.1, 0.2, 3, 60_000]) publishObserver(stats).accepted("log", false, durationMs);
     const now = await samples(metricsPage(stats));
     const bucket = (le: string): number | undefined => now.get(`trunkline_publish_duration_seconds_bucket{le="${le}"}`);
     expect(["0.0001", "0.00025", "0.005", "5", "+Inf"].map(bucket)).toEqual([2, 3, 4, 4, 5]);

@@ -1,4 +1,5 @@
 // What a gateway counts. Counting is adding to plain numbers; prom-client is loaded by the first scrape and reads them.
+import type { PublishObserver } from "@trunkline/core/publish";
 import type { Delivery } from "@trunkline/core/wire";
 import type { Dialect } from "./dialect.ts";
 
@@ -75,11 +76,19 @@ export function countRefused(stats: GatewayStats, code: string): void {
   stats.refused.set(code, (stats.refused.get(code) ?? 0) + 1);
 }
 
-export function observePublish({ publishDuration }: GatewayStats, durationMs: number): void {
-  const found = publishBucketsMs.findIndex((boundMs) => durationMs <= boundMs);
-  const bucket = found === -1 ? publishBucketsMs.length : found;
-  publishDuration.buckets[bucket] = (publishDuration.buckets[bucket] ?? 0) + 1;
-  publishDuration.sumMs += durationMs;
+/** Counts publishes in `stats`. */
+export function publishObserver(stats: GatewayStats): PublishObserver {
+  const { publishDuration, published } = stats;
+  return {
+    refused: (code) => countRefused(stats, code),
+    accepted: (delivery, duplicate, durationMs) => {
+      if (!duplicate) published[delivery] += 1;
+      const found = publishBucketsMs.findIndex((boundMs) => durationMs <= boundMs);
+      const bucket = found === -1 ? publishBucketsMs.length : found;
+      publishDuration.buckets[bucket] = (publishDuration.buckets[bucket] ?? 0) + 1;
+      publishDuration.sumMs += durationMs;
+    },
+  };
 }
 
 export function statsSnapshot(stats: GatewayStats): StatsSnapshot {

@@ -1,10 +1,10 @@
 import { GatewayError } from "@trunkline/core/errors";
 import type { Broker, StreamName } from "@trunkline/core/ports";
+import { createPublishing } from "@trunkline/core/publish";
 import { type PublishRequest, defineContract, event } from "@trunkline/core/wire";
 import { describe, expect, it } from "vitest";
 import { memoryBroker } from "./memory-broker.ts";
-import { createStats } from "./metrics.ts";
-import { createPublishing } from "./publishing.ts";
+import { createStats, publishObserver } from "./metrics.ts";
 
 const scope = { account: "acme", dedupePrefix: "k1" };
 const contract = defineContract({
@@ -205,7 +205,7 @@ describe("publishing", () => {
 
   it("counts what was accepted by delivery, once, and what was refused by code", async () => {
     const stats = createStats();
-    const publishing = createPublishing({ broker: memoryBroker(), contract, stats });
+    const publishing = createPublishing({ broker: memoryBroker(), contract, observer: publishObserver(stats) });
     await publishing.publish(scope, { event: "a", id: "i" });
     await publishing.publish(scope, { event: "a", id: "i" });
     await publishing.publish(scope, { event: "a", id: "i", data: 2 });

@@ -1,12 +1,12 @@
 import { type IncomingMessage, createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Broker, StreamName } from "@trunkline/core/ports";
+import { createPublishing } from "@trunkline/core/publish";
 import { ManualClock } from "@trunkline/core/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { keyring } from "../auth/api-key.ts";
 import { memoryBroker } from "../memory-broker.ts";
-import { createStats } from "../metrics.ts";
-import { createPublishing } from "../publishing.ts";
+import { createStats, publishObserver } from "../metrics.ts";
 import { createPublishApi } from "./publish-api.ts";
 
 const keys = keyring({
@@ -37,7 +37,7 @@ async function open(
   const ended: IncomingMessage[] = [];
   const api = createPublishApi({
     keyring: options.keys ?? keys,
-    publishing: createPublishing({ broker, stats }),
+    publishing: createPublishing({ broker, observer: publishObserver(stats) }),
     isAccepting: () => door.accepting,
     maxBodyBytes: options.maxBodyBytes,
     clock: options.clock,

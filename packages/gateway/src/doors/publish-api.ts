@@ -2,11 +2,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import type { Clock, Logger } from "@trunkline/core/ports";
+import type { Publishing, PublishOutcome, PublishScope } from "@trunkline/core/publish";
 import type { PublishRequest } from "@trunkline/core/wire";
 import type { Keyring } from "../auth/api-key.ts";
 import { type Principal, mayPublish } from "../auth/principal.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
-import type { PublishOutcome, PublishScope, Publishing } from "../publishing.ts";
 import { sendError, sendJson } from "./json-response.ts";
 import { discard, readBody, textOf } from "./request-body.ts";
 

@@ -1,26 +1,34 @@
-// From a publish request to the broker, whichever door it came through.
-import { GatewayError } from "@trunkline/core/errors";
-import type { Appended, Broker, Logger } from "@trunkline/core/ports";
-import {
-  type Contract,
-  type PublishReceipt,
-  type PublishRequest,
-  type WireError,
-  definitionOf,
-  publishProblem,
-} from "@trunkline/core/wire";
-import { accountChannel, streamName } from "./auth/principal.ts";
-import { type GatewayStats, countRefused, observePublish } from "./metrics.ts";
+// What a publish becomes on the broker, whoever publishes and whichever way it came.
+import { systemClock } from "../clock/system-clock.ts";
+import { GatewayError } from "../errors.ts";
+import type { Appended, Broker } from "../ports/broker.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Logger } from "../ports/logger.ts";
+import { type Contract, type Delivery, definitionOf } from "../wire/contract.ts";
+import type { WireError } from "../wire/frame.ts";
+import { byteLength } from "../wire/limits.ts";
+import { type PublishReceipt, type PublishRequest, publishProblem } from "../wire/publish-request.ts";
+import { accountChannel, streamName } from "./account.ts";
 
 export interface PublishingOptions {
   readonly broker: Broker;
-  /** Says which events are `volatile`; those it does not name are `log`. */
+  /** Says which events are `state` or `volatile`; those it does not name are `log`. */
   readonly contract?: Contract | undefined;
   /** Largest event, as JSON text in bytes. @defaultValue 262_144 */
   readonly maxEventBytes?: number | undefined;
-  readonly stats?: GatewayStats | undefined;
+  /** @defaultValue nobody counts */
+  readonly observer?: PublishObserver | undefined;
   /** Hears of broker failures. @defaultValue silent */
   readonly logger?: Logger | undefined;
+  /** @defaultValue the system's */
+  readonly clock?: Pick<Clock, "now"> | undefined;
+}
+
+/** Counts what becomes of publishes. Called synchronously; must not throw. */
+export interface PublishObserver {
+  refused(code: WireError["code"]): void;
+  /** `durationMs`: from the call to the broker's answer. */
+  accepted(delivery: Delivery, duplicate: boolean, durationMs: number): void;
 }
 
 /** Where a publish lands, and whose ids its `id` is compared with. */
@@ -45,19 +53,22 @@ export interface Publishing {
   publish(scope: PublishScope, request: PublishRequest, retryMs?: number): Promise<PublishOutcome>;
 }
 
+/** In whose name code of the operator publishes, in a gateway or beside it: its ids are compared with each other alone. */
+export const operatorPrefix = "gateway";
+
 const maxEventBytesDefault = 256 * 1024;
 
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { broker, contract, maxEventBytes = maxEventBytesDefault, stats, logger } = options;
+  const { broker, contract, maxEventBytes = maxEventBytesDefault, observer, logger, clock = systemClock } = options;
 
   const refuse = (status: number, code: GatewayError["code"], message: string): PublishOutcome => {
-    if (stats !== undefined) countRefused(stats, code);
+    observer?.refused(code);
     return { ok: false, status, error: { code, message } };
   };
 
   return {
     async publish({ account, dedupePrefix }, request, retryMs) {
-      const startedAt = performance.now();
+      const startedAt = clock.now();
       const problem = publishProblem(request);
       if (problem !== null) return refuse(400, "gateway.bad-request", problem);
       const { event, id, channel = accountChannel(account) } = request;
@@ -66,7 +77,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const body = bodyOf({ ...request, key });
       if (body === null)
         return refuse(400, "gateway.bad-request", "data: expected a JSON value, got one that JSON can't hold");
-      const bytes = Buffer.byteLength(body);
+      const bytes = byteLength(body);
       if (bytes > maxEventBytes) {
         return refuse(
           413,
@@ -107,14 +118,20 @@ export function createPublishing(options: PublishingOptions): Publishing {
         return refuse(503, "gateway.outcome-unknown", message);
       }
       const duplicate = appended?.kind === "duplicate";
-      if (stats !== undefined) {
-        if (!duplicate) stats.published[delivery] += 1;
-        observePublish(stats, performance.now() - startedAt);
-      }
+      observer?.accepted(delivery, duplicate, clock.now() - startedAt);
       const { offset, epoch } = appended?.position ?? { offset: 0, epoch: "" };
       return { ok: true, receipt: { stream: channel, offset, epoch }, duplicate };
     },
   };
+}
+
+/**
+ * The receipt, for those who called a method. `method` begins the message.
+ * @throws {GatewayError} what `outcome` says
+ */
+export function receiptOf(outcome: PublishOutcome, method: string): PublishReceipt {
+  if (outcome.ok) return outcome.receipt;
+  throw new GatewayError(outcome.error.code as GatewayError["code"], `${method}: ${outcome.error.message}`);
 }
 
 /** The stored text of an event, or null when its data is none (a cycle, a function, a bigint). */
