@@ -17,6 +17,7 @@ import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { SubscribeRequest } from "./options.ts";
 import { openSession, step } from "./session.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
+import type { Decision } from "./session-streams.ts";
 import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
@@ -64,6 +65,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   #state: SessionState = { phase: "closed" };
   #feeds: Map<string, Feed> | null = null;
   #queue: SessionEffect[] | null = null;
+  /** Answers of the authorizer that wait for the end of the tick. */
+  #decisions: Decision[] = [];
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
@@ -306,7 +309,14 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     } catch (cause) {
       this.#host.callbackFailed("authorize", cause);
     }
-    this.#input({ kind: "authorized", channel, allowed });
+    this.#decisions.push({ channel, allowed });
+    if (this.#decisions.length > 1) return;
+    // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
+    setImmediate(() => {
+      const answers = this.#decisions;
+      this.#decisions = [];
+      this.#input({ kind: "authorized", answers });
+    });
   }
 
   async #publish({ ref, request, retryMs }: Extract<SessionEffect, { readonly kind: "publish" }>): Promise<void> {

@@ -12,7 +12,7 @@ import type {
 import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Read, TokenBucket } from "./session-frames.ts";
-import type { Streams } from "./session-streams.ts";
+import type { Decision, Streams } from "./session-streams.ts";
 
 /** What all connections of a gateway share. Times in milliseconds. */
 export interface SessionConfig {
@@ -93,7 +93,8 @@ export type SessionInput =
   | { readonly kind: "rejected"; readonly status: 401 | 403; readonly error: WireError }
   /** The gateway's listeners have seen the connection. */
   | { readonly kind: "announced" }
-  | { readonly kind: "authorized"; readonly channel: string; readonly allowed: boolean }
+  /** In the order in which they came. */
+  | { readonly kind: "authorized"; readonly answers: readonly Decision[] }
   /** Every stream of the `prepare` effect has its verdict. */
   | Prepared
   /** What became of a `publish` effect. */
@@ -120,7 +121,7 @@ export type SessionEffect =
   | { readonly kind: "authenticate"; readonly token: string | undefined }
   /** Answered by `announced`, or by `superseded`. */
   | { readonly kind: "announce"; readonly link: LinkNumber | null }
-  /** Answered by `authorized`. */
+  /** Answered by `authorized`, with others or alone. */
   | { readonly kind: "authorize"; readonly channel: string }
   /** Joins these streams without sending anything. Answered by `prepared`, or by `superseded`. */
   | { readonly kind: "prepare"; readonly streams: readonly StreamRequest[] }

@@ -43,6 +43,10 @@ const hello = (streams: readonly object[] = []): SessionInput =>
   text({ type: "hello", instance: "i", token: "k", streams });
 const authenticated: SessionInput = { kind: "authenticated", principal };
 const announced: SessionInput = { kind: "announced" };
+const authorized = (...answers: readonly (readonly [channel: string, allowed: boolean])[]): SessionInput => ({
+  kind: "authorized",
+  answers: answers.map(([name, allowed]) => ({ channel: name, allowed })),
+});
 const prepared = (...channels: string[]): SessionInput => ({
   kind: "prepared",
   verdicts: channels.map((channel) => ({ channel, verdict: "fresh", position })),
@@ -59,8 +63,8 @@ describe("the way in", () => {
       hello([{ channel: "a", position }, { channel: "b" }]),
       authenticated,
       announced,
-      { kind: "authorized", channel: "b", allowed: false },
-      { kind: "authorized", channel: "a", allowed: true },
+      authorized(["b", false]),
+      authorized(["a", true]),
       prepared("account.acme", "a"),
     ]);
     expect(effects.slice(0, 6)).toEqual([
@@ -145,7 +149,7 @@ describe("the way in", () => {
       authenticated,
       { kind: "subscribe", channel: "early" },
       announced,
-      { kind: "authorized", channel: "late", allowed: false },
+      authorized(["late", false]),
       { kind: "subscribe", channel: "late" },
       { kind: "unsubscribe", channel: "early" },
       prepared("account.acme"),
@@ -211,9 +215,9 @@ describe("an open connection", () => {
     const { effects } = play(v1, [
       ...entry,
       subscribe({ channel: "a", position }, { channel: "b" }, { channel: "c" }),
-      { kind: "authorized", channel: "a", allowed: true },
-      { kind: "authorized", channel: "a", allowed: true },
-      { kind: "authorized", channel: "b", allowed: false },
+      authorized(["a", true]),
+      authorized(["a", true]),
+      authorized(["b", false]),
       subscribe({ channel: "a" }),
     ]);
     expect(effects[5]).toMatchObject([
@@ -250,9 +254,9 @@ describe("an open connection", () => {
     expect(effects.flat().filter(({ kind }) => kind === "authorize")).toHaveLength(2);
     // Its answers make room again, and the one on its way serves the next who asks.
     const [next] = step(state, text({ type: "subscribe", streams: [{ channel: "a", position }] }), config);
-    const [on, joined] = step(next, { kind: "authorized", channel: "a", allowed: true }, config);
+    const [on, joined] = step(next, authorized(["a", true]), config);
     expect(joined).toEqual([{ kind: "join", channel: "a", position }]);
-    const [after] = step(on, { kind: "authorized", channel: "c0", allowed: true }, config);
+    const [after] = step(on, authorized(["c0", true]), config);
     const [, asked] = step(after, text({ type: "subscribe", streams: [{ channel: "c9" }] }), config);
     expect(asked).toEqual([{ kind: "authorize", channel: "c9" }]);
   });
@@ -263,7 +267,7 @@ describe("an open connection", () => {
       ...entry,
       again,
       ...Array.from({ length: 50 }, () => again),
-      { kind: "authorized", channel: "a", allowed: true },
+      authorized(["a", true]),
     ]);
     expect(effects[5]).toEqual([
       { kind: "authorize", channel: "a" },
@@ -277,7 +281,7 @@ describe("an open connection", () => {
       ...entry,
       text({ type: "subscribe", streams: [{ channel: "a" }] }),
       text({ type: "unsubscribe", channels: ["a"] }),
-      { kind: "authorized", channel: "a", allowed: true },
+      authorized(["a", true]),
     ]);
     expect(effects.slice(6)).toEqual([[], []]);
   });
@@ -287,7 +291,7 @@ describe("an open connection", () => {
       hello([{ channel: "a", position }]),
       authenticated,
       announced,
-      { kind: "authorized", channel: "a", allowed: false },
+      authorized(["a", false]),
       prepared("account.acme"),
       { kind: "subscribe", channel: "a" },
       { kind: "unsubscribe", channel: "a" },
@@ -454,7 +458,7 @@ describe("any input in any order", () => {
       status: fc.constantFrom(401 as const, 403 as const),
       error: fc.constant({ code: "c", message: "m" }),
     }),
-    fc.record({ kind: fc.constant("authorized" as const), channel, allowed: fc.boolean() }),
+    fc.array(fc.tuple(channel, fc.boolean()), { maxLength: 3 }).map((answers) => authorized(...answers)),
     fc.record({ kind: fc.constantFrom("subscribe" as const, "unsubscribe" as const), channel }),
     fc.record({ kind: fc.constant("sweep" as const), now, spreadMs: fc.constant(0) }),
     fc.array(channel, { maxLength: 3 }).map((channels) => prepared(...channels)),
@@ -484,6 +488,42 @@ describe("any input in any order", () => {
   });
 });
 
+it("the authorizer's answers come to the same together as one by one", () => {
+  const name = fc.constantFrom("a", "b", "c", "d");
+  const before = fc.oneof(
+    fc
+      .array(name, { maxLength: 4 })
+      .map((names) => text({ type: "subscribe", streams: names.map((channel) => ({ channel })) })),
+    fc.array(name, { maxLength: 2 }).map((channels) => text({ type: "unsubscribe", channels })),
+    fc.record({ kind: fc.constantFrom("subscribe" as const, "unsubscribe" as const), channel: name }),
+  );
+  const opening = fc.constantFrom(entry, [
+    hello([{ channel: "a", position }, { channel: "b" }]),
+    authenticated,
+    announced,
+  ]);
+  fc.assert(
+    fc.property(
+      opening,
+      fc.array(before, { maxLength: 6 }),
+      fc.array(fc.tuple(name, fc.boolean()), { maxLength: 8 }),
+      (way, inputs, answers) => {
+        const { state } = play(v1, [...way, ...inputs]);
+        const [together, effects] = step(state, authorized(...answers), config);
+        let alone = state;
+        const one: SessionEffect[] = [];
+        for (const answer of answers) {
+          const [next, more] = step(alone, authorized(answer), config);
+          alone = next;
+          one.push(...more);
+        }
+        expect([together, effects]).toEqual([alone, one]);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
 describe("an event stream", () => {
   const own: Admitted = { ...plain, eventStream: { only: { channel: "account.acme", position } } };
   const other: Admitted = { ...plain, eventStream: { only: { channel: "room" } } };
@@ -498,9 +538,9 @@ describe("an event stream", () => {
   it("§11.1 asks for a channel that is not its own, and ends with 4403 when it may not have it", () => {
     const asked = play(other, [announced]);
     expect(asked.effects.at(-1)).toEqual([{ kind: "authorize", channel: "room" }]);
-    const yes = play(other, [announced, { kind: "authorized", channel: "room", allowed: true }]);
+    const yes = play(other, [announced, authorized(["room", true])]);
     expect(yes.effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "room" }] }]);
-    const no = play(other, [announced, { kind: "authorized", channel: "room", allowed: false }]);
+    const no = play(other, [announced, authorized(["room", false])]);
     const nobodyToAsk = play(other, [announced], { ...config, canSubscribe: false });
     const takenOff = play(own, [announced, prepared("account.acme"), { kind: "unsubscribe", channel: "account.acme" }]);
     for (const { state, effects } of [no, nobodyToAsk, takenOff]) {

@@ -22,6 +22,7 @@ import {
   send,
 } from "./session-state.ts";
 import {
+  type Decision,
   type Streams,
   answerSubscribe,
   authorized,
@@ -73,7 +74,7 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
     case "announced":
       return onAnnounced(state, config);
     case "authorized":
-      return onAuthorized(state, input.channel, input.allowed);
+      return onAuthorized(state, input.answers);
     case "prepared":
       return heldOnes(state).reduce<SessionStep>(
         (soFar, read) => then(soFar, (next) => onRead(next, read, input.now, config)),
@@ -229,14 +230,15 @@ function onFirst(
   return enter({ ...state, dueAt: now + config.greetTimeoutMs }, state.principal, token, streams, link);
 }
 
-function onAuthorized(state: LiveState, channel: string, allowed: boolean): SessionStep {
-  const [streams, answers] = authorized(state.streams, channel, allowed);
+function onAuthorized(state: LiveState, decisions: readonly Decision[]): SessionStep {
+  const [streams, answers] = authorized(state.streams, decisions);
   if (streams === state.streams) return [state, []];
   if (state.phase === "open" || state.phase === "draining") return withStreams(state, [streams, answers]);
   if (state.phase !== "entering") return [state, []];
   const refused = new Map(state.refused);
   for (const answer of answers) {
-    if (answer.kind === "verdict" && answer.verdict.verdict === "refused") refused.set(channel, answer.verdict.error);
+    if (answer.kind === "verdict" && answer.verdict.verdict === "refused")
+      refused.set(answer.verdict.channel, answer.verdict.error);
   }
   const next: Entering = { ...state, streams, refused };
   return next.step === "authorizing" ? thenPrepare(next, []) : [next, []];
