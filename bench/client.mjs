@@ -19,6 +19,7 @@ const contenders = {
   "socket.io-client": "socket.io",
   centrifuge: "centrifuge",
   trunkline: "trunkline",
+  "trunkline, instrumented without a provider": "trunkline-instrumented",
 };
 const scenarios = {
   single: { title: "Receive: one 105-byte event per frame", measure: measureReceive(1) },
@@ -26,7 +27,7 @@ const scenarios = {
   batch: {
     title: "Receive: 10 such events per frame",
     measure: measureReceive(10),
-    only: ["raw ws", "centrifuge", "trunkline"],
+    only: ["raw ws", "centrifuge", "trunkline", "trunkline, instrumented without a provider"],
   },
   heap: { title: `Heap per connected client, ${clients} in one process`, measure: measureHeap },
 };

@@ -72,7 +72,7 @@ const dialects = {
     join: (texts) => texts.join("\n"),
   },
 };
-const dialect = dialects[dialectName];
+const dialect = dialects[dialectName.replace(/-instrumented$/, "")];
 
 /** One unmasked text frame, RFC 6455 §5.2. */
 function frame(text) {

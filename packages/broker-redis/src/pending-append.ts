@@ -2,6 +2,7 @@
 import { hash } from "node:crypto";
 import type { GatewayError } from "@trunkline/core/errors";
 import type { Append, Appended } from "@trunkline/core/ports";
+import { untraced } from "@trunkline/core/wire";
 
 export interface PendingAppend {
   readonly append: Append;
@@ -65,7 +66,7 @@ export function readAnswers(
   return { birth: String(fields[0]), answers };
 }
 
-/** SHA-256: a window of whole bodies could hold gigabytes. */
+/** SHA-256, of what a repetition is compared by: a window of whole bodies could hold gigabytes. */
 function digestOf({ body }: Append): string {
-  return hash("sha256", body, "base64");
+  return hash("sha256", untraced(body), "base64");
 }

@@ -12,6 +12,7 @@ export type {
   Lifecycle,
   Resumed,
 } from "./drive/client.ts";
+export { shareLine } from "./drive/line.ts";
 export { createOutbox, type Outbox, type OutboxOptions, type PublishOptions } from "./drive/outbox.ts";
 export { type Loaded, type LoadRequest, sync, type Synced, type SyncOptions } from "./drive/sync.ts";
 export type { Changes, DeletedItem, Item, ItemChange, ItemVersion, ReadAt } from "./client/item-table.ts";

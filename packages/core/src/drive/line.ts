@@ -59,6 +59,11 @@ export function lineOf(client: object): Line {
   return line;
 }
 
+/** Lets modules stand on `decorator` as on the `client` that it decorates; one of another make is left alone. */
+export function shareLine(decorator: object, client: object): void {
+  if (lines.has(client) || insides.has(client)) lines.set(decorator, lineOf(client));
+}
+
 function makeLine({ driver, options, on, report }: Inside): Line {
   let lastRef = 0;
   return {

@@ -25,7 +25,10 @@ export interface Append {
   readonly body: string;
   /** Puts it on the state line, in place of what `key` had there. Absent: on the log. */
   readonly state?: { readonly key: string; readonly deleted: boolean };
-  /** Idempotency: the same `key` within the window is answered with the first receipt; another `body` is a conflict. */
+  /**
+   * Idempotency: the same `key` within the window is answered with the first receipt; another `body` is a conflict, unless
+   * only its trace context is another (`untraced`).
+   */
   readonly dedupeKey?: string;
   /** A repetition whose first attempt was this many ms ago; answered `unknown` when it can't be told what became of that. */
   readonly retryMs?: number;

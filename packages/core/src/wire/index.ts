@@ -38,4 +38,5 @@ export {
 } from "./limits.ts";
 export { type PublishReceipt, type PublishRequest, publishProblem } from "./publish-request.ts";
 export { socketUrl } from "./socket-url.ts";
+export { untraced } from "./untraced.ts";
 export { protocolHeader, publishPath, socketPath, streamPath, subprotocol, version } from "./version.ts";

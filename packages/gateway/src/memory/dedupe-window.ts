@@ -1,9 +1,10 @@
 // Which publishes were already taken. One window serves the whole broker, so its memory has one bound.
 import { hash } from "node:crypto";
 import type { Place } from "@trunkline/core/ports";
+import { untraced } from "@trunkline/core/wire";
 
 interface Taken {
-  /** SHA-256 of the body: a window of whole bodies could hold gigabytes. */
+  /** SHA-256 of the body without trace context: a window of whole bodies could hold gigabytes. */
   readonly digest: string;
   readonly position: Place;
   readonly until: number;
@@ -74,5 +75,5 @@ export class DedupeWindow {
 }
 
 function digestOf(body: string): string {
-  return hash("sha256", body, "base64");
+  return hash("sha256", untraced(body), "base64");
 }

@@ -390,6 +390,19 @@ export function brokerContract(
         expect((await broker.append(stream, { body: '{"n":1}', dedupeKey: "k1" })).kind).toBe("duplicate");
       });
 
+      test("§8.2 the same key with another trace context is a duplicate, and the first is kept", async ({
+        broker,
+        stream,
+      }) => {
+        const attempt = (span: string): string =>
+          `{"event":"paid","data":1,"meta":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-${span}-01"}}`;
+        const first = attempt("b7ad6b7169203331");
+        const { position } = (await broker.append(stream, { body: first, dedupeKey: "k1" })) as { position?: unknown };
+        const again = await broker.append(stream, { body: attempt("00f067aa0ba902b7"), dedupeKey: "k1" });
+        expect(again).toEqual({ kind: "duplicate", position });
+        expect((await broker.read(stream, { offset: 0 }, 10)).log.entries.map(({ body }) => body)).toEqual([first]);
+      });
+
       test("retries that run at the same time store one event", async ({ broker, stream }) => {
         const answers = await Promise.all(
           Array.from({ length: 10 }, () => broker.append(stream, { body: "{}", dedupeKey: "k1" })),
