@@ -5,6 +5,7 @@ import type { Clock, Logger } from "@trunkline/core/ports";
 import { CloseCode, type StreamPosition, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import type { Keyring } from "./auth/api-key.ts";
+import { changedGrants } from "./auth/changed-grants.ts";
 import { type Principal, streamName } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
@@ -16,6 +17,7 @@ import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { SubscribeRequest } from "./options.ts";
 import { openSession, step } from "./session.ts";
+import { nextDue } from "./session-auth.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
 import type { Decision } from "./session-streams.ts";
 import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
@@ -87,7 +89,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   start(link: SessionLink, admitted: Admitted): void {
     this.#link = link;
     const { clock, config } = this.#host;
-    this.#go(openSession(admitted, clock.now(), config));
+    this.#go(
+      openSession(admitted, clock.now(), config, this.#principal === null ? Infinity : this.#endOf(this.#principal)),
+    );
   }
 
   get link(): SessionLink {
@@ -160,9 +164,10 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
 
   /** Time has passed. Cheap when nothing is due. */
   sweep(now: number): void {
-    if (this.#state.phase === "closed" || now < this.#state.dueAt) return;
-    const quiet = this.#quiet();
-    this.#pingedAt = now;
+    if (this.#state.phase === "closed" || now < nextDue(this.#state)) return;
+    const pings = now >= this.#state.dueAt;
+    const quiet = pings ? this.#quiet() : [];
+    if (pings) this.#pingedAt = now;
     this.#input({ kind: "sweep", now, spreadMs: this.#host.spreadMs(), quiet });
   }
 
@@ -231,6 +236,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
         return this.#send(effect.frame);
       case "authenticate":
         return this.#authenticate(effect.token);
+      case "reauthorize":
+        return this.#reauthorize(effect);
       case "announce":
         return this.#announce(effect.link);
       case "authorize":
@@ -276,11 +283,28 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   #authenticate(token: string | undefined): void {
     const authenticated = this.#host.keyring.authenticate(token, { origin: this.#origin });
     if (authenticated.ok) {
-      this.#principal = authenticated.principal;
-      this.#input({ kind: "authenticated", principal: authenticated.principal });
+      const { principal } = authenticated;
+      // A fresh token has to be accepted first.
+      this.#principal ??= principal;
+      const now = this.#host.clock.now();
+      this.#input({ kind: "authenticated", principal, endsAt: this.#endOf(principal), now });
     } else {
       this.#input({ kind: "rejected", status: authenticated.status, error: authenticated.error });
     }
+  }
+
+  /** When a token ends, by the clock that never jumps: looked up once, when the token is taken. */
+  #endOf(principal: Principal): number {
+    const { clock } = this.#host;
+    if (principal.kind !== "user" || principal.expiresAt === undefined) return Infinity;
+    return clock.now() + (principal.expiresAt - clock.wallTime());
+  }
+
+  #reauthorize({ principal, previous }: Extract<SessionEffect, { readonly kind: "reauthorize" }>): void {
+    this.#principal = principal;
+    const { off, on } = changedGrants(previous, principal, this.channels);
+    for (const channel of off) this.#input({ kind: "unsubscribe", channel });
+    for (const channel of on) this.#input({ kind: "subscribe", channel });
   }
 
   get #superseded(): boolean {

@@ -2,8 +2,10 @@
 // PROTOCOL §2, §5.3, §5.4. Pure, as all of the session.
 import { CloseCode, type StreamRequest, type Verdict, type WireError, version } from "@trunkline/core/wire";
 import { type Principal, ownChannel } from "./auth/principal.ts";
+import { expired, lifeOf, remaining } from "./session-auth.ts";
 import {
   type Alive,
+  type Authenticated,
   type Entering,
   type LinkNumber,
   type LiveState,
@@ -11,7 +13,6 @@ import {
   type Prepared,
   type SessionConfig,
   type SessionEffect,
-  type SessionState,
   type SessionStep,
   fatal,
   send,
@@ -21,12 +22,11 @@ import { type Streams, answerSubscribe, isBarred, putOn, taken } from "./session
 /** Behind `hello`, or where the plain dialect begins. */
 export function enter(
   alive: Alive,
-  principal: Principal | null,
   token: string | undefined,
   asked: readonly StreamRequest[],
   link: LinkNumber | null,
 ): SessionStep {
-  const { dialect, expectsPong, dueAt, bad, bucket } = alive;
+  const { dialect, principal, life, expectsPong, dueAt, bad, bucket } = alive;
   const offered = new Map(
     asked.flatMap(({ channel, position }) => (position === undefined ? [] : [[channel, position]])),
   );
@@ -36,6 +36,8 @@ export function enter(
     step: "authenticating",
     link,
     dialect,
+    principal,
+    life,
     streams,
     expectsPong,
     dueAt,
@@ -45,11 +47,16 @@ export function enter(
     refused: new Map(),
     held: [],
   };
-  return principal === null ? [next, [{ kind: "authenticate", token }]] : onAuthenticated(next, principal);
+  return principal === null ? [next, [{ kind: "authenticate", token }]] : identified(next, principal);
 }
 
-export function onAuthenticated(state: SessionState, principal: Principal): SessionStep {
+export function onAuthenticated(state: LiveState, { principal, endsAt, now }: Authenticated): SessionStep {
   if (state.phase !== "entering" || state.step !== "authenticating") return [state, []];
+  if (endsAt <= now) return expired();
+  return identified({ ...state, principal, life: lifeOf(endsAt, now) }, principal);
+}
+
+function identified(state: Entering, principal: Principal): SessionStep {
   const [streams] = putOn(state.streams, ownChannel(principal));
   return [{ ...state, step: "announcing", streams }, [{ kind: "announce", link: state.link }]];
 }
@@ -94,7 +101,7 @@ export function onPrepared(
   config: SessionConfig,
 ): SessionStep {
   if (state.phase !== "entering" || state.step !== "preparing") return [state, []];
-  const { dialect, expectsPong, streams, bad, bucket, asked, refused } = state;
+  const { dialect, principal, life, expectsPong, streams, bad, bucket, asked, refused } = state;
   const named = new Map(verdicts.map((verdict) => [verdict.channel, verdict]));
   const listed: Verdict[] = [];
   for (const { channel } of asked) {
@@ -106,6 +113,8 @@ export function onPrepared(
   const open: Open = {
     phase: "open",
     dialect,
+    principal,
+    life,
     streams: taken(streams, streams.on.keys()),
     expectsPong,
     dueAt: now + config.heartbeatMs,
@@ -113,6 +122,7 @@ export function onPrepared(
     bucket,
     unanswered: 0,
     publishing: 0,
+    refreshing: false,
   };
   const { heartbeatMs, frameBytes, subscriptions } = config;
   const connected: SessionEffect = send({
@@ -124,6 +134,7 @@ export function onPrepared(
     limits: { frameBytes, subscriptions },
     features: [],
     streams: listed,
+    ...remaining(life, now),
   });
   // What gateway code did while the verdicts were on their way.
   const prepared = new Set(verdicts.map(({ channel }) => channel));

@@ -11,6 +11,7 @@ import type {
 } from "@trunkline/core/wire";
 import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
+import type { TokenLife } from "./session-auth.ts";
 import type { Read, TokenBucket } from "./session-frames.ts";
 import type { Decision, Streams } from "./session-streams.ts";
 
@@ -31,6 +32,9 @@ export interface SessionConfig {
 
 export interface Alive {
   readonly dialect: Dialect;
+  /** Who it is; null before that is known. */
+  readonly principal: Principal | null;
+  readonly life: TokenLife;
   readonly streams: Streams;
   /** Whether a peer that answers no ping is taken for dead; an event stream shows by itself who is gone. */
   readonly expectsPong: boolean;
@@ -42,8 +46,6 @@ export interface Alive {
 /** Waits for `hello`. The plain dialect has none and starts behind it. */
 export interface Greeting extends Alive {
   readonly phase: "greeting";
-  /** Who a header said it is, or null. */
-  readonly principal: Principal | null;
 }
 export interface LinkNumber {
   readonly instance: string;
@@ -66,6 +68,8 @@ export interface Open extends Alive {
   readonly unanswered: number;
   /** Publishes without an answer. */
   readonly publishing: number;
+  /** Whether a fresh token is being looked at. */
+  readonly refreshing: boolean;
 }
 /** Told to leave (PROTOCOL §7.4); all else goes on. */
 export interface Draining extends Omit<Open, "phase"> {
@@ -78,6 +82,11 @@ interface Closed {
 export type LiveState = Greeting | Entering | Open | Draining;
 export type SessionState = LiveState | Closed;
 
+/** Whether it is connected, and can be told things. */
+export function isUp(state: LiveState): state is Open | Draining {
+  return state.phase === "open" || state.phase === "draining";
+}
+
 export interface Prepared {
   readonly kind: "prepared";
   readonly verdicts: readonly Verdict[];
@@ -86,10 +95,17 @@ export interface Prepared {
   readonly spreadMs: number;
   readonly now: number;
 }
+/** What a token is worth. `endsAt`: when it ends, by the clock of `now`; `Infinity` when it does not. */
+export interface Authenticated {
+  readonly kind: "authenticated";
+  readonly principal: Principal;
+  readonly endsAt: number;
+  readonly now: number;
+}
 export type SessionInput =
   | { readonly kind: "text"; readonly text: string; readonly now: number }
   | { readonly kind: "binary" }
-  | { readonly kind: "authenticated"; readonly principal: Principal }
+  | Authenticated
   | { readonly kind: "rejected"; readonly status: 401 | 403; readonly error: WireError }
   /** The gateway's listeners have seen the connection. */
   | { readonly kind: "announced" }
@@ -119,6 +135,8 @@ export type SessionEffect =
   | { readonly kind: "send"; readonly frame: Exclude<GatewayFrame, { readonly type: "event" }> }
   /** Answered by `authenticated` or `rejected`. */
   | { readonly kind: "authenticate"; readonly token: string | undefined }
+  /** It is another principal's connection from here on: the same person, with other permissions. */
+  | { readonly kind: "reauthorize"; readonly principal: Principal; readonly previous: Principal }
   /** Answered by `announced`, or by `superseded`. */
   | { readonly kind: "announce"; readonly link: LinkNumber | null }
   /** Answered by `authorized`, with others or alone. */

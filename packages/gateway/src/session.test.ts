@@ -17,6 +17,7 @@ const config: SessionConfig = {
   pendingPublishes: 2,
 };
 const principal: Principal = { kind: "secret", account: "acme", keyId: "0" };
+const user: Principal = { kind: "user", account: "acme", id: "u" };
 const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
 const plain: Admitted = { kind: "admitted", dialect: "plain", principal };
 const position: Position = { epoch: "e", offset: 3, tag: "t" };
@@ -41,7 +42,7 @@ function play(
 const text = (message: unknown, now = 0): SessionInput => ({ kind: "text", text: JSON.stringify(message), now });
 const hello = (streams: readonly object[] = []): SessionInput =>
   text({ type: "hello", instance: "i", token: "k", streams });
-const authenticated: SessionInput = { kind: "authenticated", principal };
+const authenticated: SessionInput = { kind: "authenticated", principal, endsAt: Infinity, now: 0 };
 const announced: SessionInput = { kind: "announced" };
 const authorized = (...answers: readonly (readonly [channel: string, allowed: boolean])[]): SessionInput => ({
   kind: "authorized",
@@ -431,6 +432,7 @@ describe("any input in any order", () => {
     fc.record({ type: fc.constant("unsubscribe"), channels: fc.array(channel, { maxLength: 3 }) }),
     fc.record({ type: fc.constantFrom("ping", "pong", "other") }),
     fc.record({ type: fc.constant("publish"), ref: fc.nat(), event: fc.string() }),
+    fc.record({ type: fc.constant("auth"), token: fc.string() }),
     fc.jsonValue(),
   );
   const now = fc.integer({ min: 0, max: 60_000 });
@@ -459,6 +461,12 @@ describe("any input in any order", () => {
       error: fc.constant({ code: "c", message: "m" }),
     }),
     fc.array(fc.tuple(channel, fc.boolean()), { maxLength: 3 }).map((answers) => authorized(...answers)),
+    fc.record({
+      kind: fc.constant("authenticated" as const),
+      principal: fc.constantFrom<Principal>(principal, user, { ...user, id: "other" }),
+      endsAt: now,
+      now,
+    }),
     fc.record({ kind: fc.constantFrom("subscribe" as const, "unsubscribe" as const), channel }),
     fc.record({ kind: fc.constant("sweep" as const), now, spreadMs: fc.constant(0) }),
     fc.array(channel, { maxLength: 3 }).map((channels) => prepared(...channels)),

@@ -3,6 +3,7 @@
 import { CloseCode, type GatewayFrame, type PublishFrame, byteLength, maxHelloBytes } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import { unreachable } from "./dialect.ts";
+import { expired, lifeOf, onAuth, onNotRefreshed, onNotice, onRefreshed } from "./session-auth.ts";
 import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected, thenPrepare } from "./session-entry.ts";
 import { type Read, readFrame, takeTokens } from "./session-frames.ts";
 import {
@@ -19,6 +20,7 @@ import {
   type SessionStep,
   end,
   fatal,
+  isUp,
   send,
 } from "./session-state.ts";
 import {
@@ -40,22 +42,30 @@ const badMessages = 20;
 /** Messages a client may send behind its `hello` without waiting for `connected`. */
 const heldMessages = 100;
 
-/** Where a connection that was let in starts. */
-export function openSession(admitted: Admitted, now: number, config: SessionConfig): SessionStep {
+/** Where a connection that was let in starts. `endsAt`: when the token ends that it came with, by the clock of `now`. */
+export function openSession(
+  admitted: Admitted,
+  now: number,
+  config: SessionConfig,
+  endsAt: number = Infinity,
+): SessionStep {
   if (admitted.kind === "turned-away")
     return fatal(CloseCode.unauthorized, admitted.error.code, admitted.error.message);
   const { dialect, principal, eventStream } = admitted;
+  if (endsAt <= now) return expired();
   const only = eventStream?.only ?? null;
   const alive: Alive = {
     dialect,
+    principal,
+    life: lifeOf(endsAt, now),
     streams: only === null ? noStreams : { ...noStreams, only: only.channel },
     expectsPong: eventStream === undefined,
     dueAt: now + config.greetTimeoutMs,
     bad: 0,
     bucket: { tokens: config.burst, at: now },
   };
-  if (dialect === "v1") return [{ ...alive, phase: "greeting", principal }, []];
-  return enter(alive, principal, undefined, only === null ? [] : [only], null);
+  if (dialect === "v1") return [{ ...alive, phase: "greeting" }, []];
+  return enter(alive, undefined, only === null ? [] : [only], null);
 }
 
 export function step(state: SessionState, input: SessionInput, config: SessionConfig): SessionStep {
@@ -68,8 +78,9 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
         { kind: "close", code: CloseCode.unsupportedData, reason: "binary frames are reserved; send JSON text" },
       ]);
     case "authenticated":
-      return onAuthenticated(state, input.principal);
+      return isUp(state) ? onRefreshed(state, input) : onAuthenticated(state, input);
     case "rejected":
+      if (isUp(state)) return onNotRefreshed(state, input.error);
       return onRejected(state, input.status, input.error);
     case "announced":
       return onAnnounced(state, config);
@@ -81,7 +92,7 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
         onPrepared(state, input, config),
       );
     case "published":
-      if (state.phase !== "open" && state.phase !== "draining") return [state, []];
+      if (!isUp(state)) return [state, []];
       return [{ ...state, publishing: state.publishing - 1 }, [send(input.answer)]];
     case "subscribe":
       return onPutOn(state, input.channel);
@@ -122,8 +133,7 @@ function onText(state: LiveState, text: string, now: number, config: SessionConf
       `expected at most ${config.rate} messages per second; slow down`,
     );
   }
-  const heard =
-    state.phase === "open" || state.phase === "draining" ? { ...state, bucket, unanswered: 0 } : { ...state, bucket };
+  const heard = isUp(state) ? { ...state, bucket, unanswered: 0 } : { ...state, bucket };
   return frames.reduce<SessionStep>(
     (soFar, read) => then(soFar, (next) => onRead(next, read, now, config)),
     [heard, []],
@@ -166,7 +176,7 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
     case "publish":
       return onPublish(state, frame, config);
     case "auth":
-      return [state, [send(unsupported(frame.type))]];
+      return onAuth(state, frame.token);
     case "ping":
       return [state, [send(frame.id === undefined ? { type: "pong" } : { type: "pong", id: frame.id })]];
     case "pong":
@@ -177,7 +187,7 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
 }
 
 function unsupported(type: string): Exclude<GatewayFrame, { readonly type: "event" }> {
-  const message = `type: expected hello, subscribe, unsubscribe, publish, ping or pong, got ${JSON.stringify(type.slice(0, 64))}`;
+  const message = `type: expected hello, subscribe, unsubscribe, auth, publish, ping or pong, got ${JSON.stringify(type.slice(0, 64))}`;
   return { type: "error", code: "gateway.unsupported", message };
 }
 
@@ -227,13 +237,13 @@ function onFirst(
   const { token, streams = [], instance, generation } = read.frame;
   const link = generation === undefined ? null : { instance, generation };
   // The rest of the way in has a time of its own: authorizers may be slow.
-  return enter({ ...state, dueAt: now + config.greetTimeoutMs }, state.principal, token, streams, link);
+  return enter({ ...state, dueAt: now + config.greetTimeoutMs }, token, streams, link);
 }
 
 function onAuthorized(state: LiveState, decisions: readonly Decision[]): SessionStep {
   const [streams, answers] = authorized(state.streams, decisions);
   if (streams === state.streams) return [state, []];
-  if (state.phase === "open" || state.phase === "draining") return withStreams(state, [streams, answers]);
+  if (isUp(state)) return withStreams(state, [streams, answers]);
   if (state.phase !== "entering") return [state, []];
   const refused = new Map(state.refused);
   for (const answer of answers) {
@@ -247,8 +257,7 @@ function onAuthorized(state: LiveState, decisions: readonly Decision[]): Session
 function onPutOn(state: LiveState, channel: string): SessionStep {
   const [streams, answers] = putOn(state.streams, channel);
   if (streams === state.streams) return [state, []];
-  if (state.phase === "open" || state.phase === "draining")
-    return withStreams(state, [taken(streams, [channel]), answers]);
+  if (isUp(state)) return withStreams(state, [taken(streams, [channel]), answers]);
   if (state.phase === "greeting") return [state, []];
   const next: Entering = { ...state, streams };
   return next.step === "authorizing" ? thenPrepare(next, []) : [next, []];
@@ -258,7 +267,7 @@ function onTakeOff(state: LiveState, channel: string): SessionStep {
   const [streams, answers] = takeOff(state.streams, channel);
   if (streams === state.streams) return [state, []];
   if (isBarred(streams)) return barred();
-  if (state.phase === "open" || state.phase === "draining") return withStreams(state, [streams, answers]);
+  if (isUp(state)) return withStreams(state, [streams, answers]);
   if (state.phase === "greeting") return [state, []];
   const next: Entering = { ...state, streams };
   if (next.step === "authorizing") return thenPrepare(next, []);
@@ -279,9 +288,13 @@ function withStreams(state: Open | Draining, [streams, answers]: readonly [Strea
 
 function onSweep(
   state: LiveState,
-  { now, spreadMs, quiet = [] }: Extract<SessionInput, { readonly kind: "sweep" }>,
+  input: Extract<SessionInput, { readonly kind: "sweep" }>,
   config: SessionConfig,
 ): SessionStep {
+  const { now, spreadMs, quiet = [] } = input;
+  if (now >= state.life.endsAt) return expired();
+  if (now >= state.life.dueAt && isUp(state))
+    return then(onNotice(state, now, spreadMs), (next) => onSweep(next, input, config));
   if (now < state.dueAt) return [state, []];
   // No `error` before it: to be late is no offence, and a client that gets one of ours stops for good.
   if (state.phase === "greeting") {
