@@ -95,7 +95,12 @@ class NodeGateway implements Gateway {
       onError: (error) => this.#events.report(error),
       onAvailable: (available) => (this.#brokerAvailable = available),
     });
-    this.#headTimer = new HeadTimer(clock, resolved.heartbeatMs, () => this.#hub.checkHeads());
+    this.#headTimer = new HeadTimer({
+      clock,
+      everyMs: resolved.heartbeatMs,
+      check: (isOver) => this.#hub.checkHeads(isOver),
+      onError: (error) => this.#events.report(error),
+    });
     this.#publishing = createPublishing({
       broker,
       contract: options.contract,

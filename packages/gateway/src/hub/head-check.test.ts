@@ -12,6 +12,8 @@ interface Stage {
   readonly broker: Broker;
   readonly clock: ManualClock;
   readonly doubted: HubChannel[];
+  /** Gives the check under way up. */
+  giveUp(): void;
   channel(at: Position): HubChannel;
   /** Runs one check to its end; `meanwhile` once the broker has answered. */
   check(channels: readonly HubChannel[], meanwhile?: () => void): Promise<void>;
@@ -21,7 +23,9 @@ function stage(): Stage {
   const broker = memoryBroker();
   const clock = new ManualClock();
   const doubted: HubChannel[] = [];
+  let isOver = false;
   return {
+    giveUp: () => void (isOver = true),
     broker,
     clock,
     doubted,
@@ -33,7 +37,7 @@ function stage(): Stage {
     },
     async check(channels, meanwhile) {
       const onDoubt = (channel: HubChannel): void => void doubted.push(channel);
-      const checked = checkHeads(channels, { broker, clock, isClosed: () => false, onDoubt });
+      const checked = checkHeads(channels, { broker, clock, isOver: () => isOver, onDoubt });
       for (let turns = 0; turns < 10; turns++) await Promise.resolve();
       meanwhile?.();
       clock.advance(1000);
@@ -81,6 +85,15 @@ it("§5.2 another epoch, another event at the same place and a head that went ba
   const channels = strangers.map((stranger) => on.channel(stranger));
   await on.check(channels);
   expect(on.doubted).toEqual(channels);
+});
+
+it("a check that was given up says nothing, whether the broker answers it then or had answered before", async () => {
+  const on = stage();
+  const start = await head(on.broker);
+  await on.broker.append(name, { body: "{}" });
+  await on.check([on.channel(start)], () => on.giveUp());
+  await on.check([on.channel({ ...start, epoch: "other" })]);
+  expect(on.doubted).toEqual([]);
 });
 
 it("asks for many streams in batches, and rejects when the broker can't be asked", async () => {

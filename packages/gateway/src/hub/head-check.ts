@@ -12,18 +12,20 @@ const underWayMs = 500;
 export interface HeadCheckOptions {
   readonly broker: Broker;
   readonly clock: Clock;
-  readonly isClosed: () => boolean;
+  /** Nobody waits for this check any more. */
+  readonly isOver: () => boolean;
   readonly onDoubt: (channel: HubChannel) => void;
 }
 
 /** Rejects when the broker can't be asked. */
 export async function checkHeads(channels: readonly HubChannel[], options: HeadCheckOptions): Promise<void> {
-  const { broker, clock, isClosed, onDoubt } = options;
+  const { broker, clock, isOver, onDoubt } = options;
   const ahead: { readonly channel: HubChannel; readonly head: Position }[] = [];
-  for (let from = 0; from < channels.length && !isClosed(); from += batch) {
+  for (let from = 0; from < channels.length; from += batch) {
     const asked = channels.slice(from, from + batch);
     const before = asked.map(({ head }) => head);
     const heads = await broker.heads(asked.map(({ name }) => name));
+    if (isOver()) return;
     for (const [index, channel] of asked.entries()) {
       const head = heads[index];
       if (head === undefined || channel.closed) continue;
@@ -34,7 +36,7 @@ export async function checkHeads(channels: readonly HubChannel[], options: HeadC
   if (ahead.length === 0) return;
   await new Promise<void>((resolve) => void clock.setTimer(resolve, underWayMs));
   for (const { channel, head } of ahead) {
-    if (!channel.closed && !isClosed() && !reaches(channel.head, head)) onDoubt(channel);
+    if (!channel.closed && !isOver() && !reaches(channel.head, head)) onDoubt(channel);
   }
 }
 

@@ -171,14 +171,14 @@ export class Hub implements BrokerListener, LiveLine {
   }
 
   /** Compares every stream's head with the broker's (PROTOCOL §4.2), and tidies those quiet since the last time. Never rejects. */
-  checkHeads(): Promise<void> {
+  checkHeads(isGivenUp: () => boolean = () => false): Promise<void> {
     const { broker, clock, onError } = this.#options;
     const known = [...this.#channels.values()].filter(({ held }) => held === null);
     for (const channel of known) if (channel.sentAt <= this.#checkedAt) channel.cool();
     this.#checkedAt = clock.now();
-    const isClosed = (): boolean => this.#closed;
-    return checkHeads(known, { broker, clock, isClosed, onDoubt: (channel) => doubt(channel, this.#repair) }).catch(
-      (error: unknown) => (this.#closed ? undefined : onError(error)),
+    const isOver = (): boolean => this.#closed || isGivenUp();
+    return checkHeads(known, { broker, clock, isOver, onDoubt: (channel) => doubt(channel, this.#repair) }).catch(
+      (error: unknown) => (isOver() ? undefined : onError(error)),
     );
   }
 
