@@ -219,7 +219,8 @@ class NodeGateway implements Gateway {
     if (this.#server !== null) {
       throw new UsageError("usage.already-open", "gateway.listen: expected to be called once; it is listening already");
     }
-    const server = openServer(options, (request, response) => this.handle(request, response), this.#upgrade);
+    const handle = this.handle.bind(this);
+    const server = openServer(options, handle, this.#upgrade, this.#clock);
     this.#server = server;
     try {
       return await server.opened;

@@ -1,7 +1,8 @@
 // Without an app: a server of the gateway's own.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { UsageError } from "@trunkline/core/errors";
+import type { Clock } from "@trunkline/core/ports";
 import { pathOf } from "../admission.ts";
 import { sendError } from "./json-response.ts";
 import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
@@ -33,12 +34,23 @@ export function openServer(
   { port = 7777, host = "127.0.0.1" }: ListenOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => boolean,
   upgrade: UpgradeDoor,
+  clock: Pick<Clock, "setTimer" | "clearTimer">,
 ): OwnServer {
+  const sockets = new Set<Socket>();
+  let closing = false;
   const server = createServer((request, response) => {
+    response.once("close", () => {
+      // Kept alive for another request it would keep the server.
+      if (closing) request.socket.destroySoon();
+    });
     if (handle(request, response)) return;
     request.resume();
     const path = pathOf(request.url ?? "/");
     sendError(response, 404, "gateway.bad-request", `expected a path of the gateway, got ${path}`);
+  });
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
   server.on("upgrade", (request, socket, head) => {
     if (upgrade(request, socket, head)) return;
@@ -59,12 +71,15 @@ export function openServer(
       // A server that is still on its way would begin to listen afterwards.
       await opened.catch(() => {});
       await new Promise<void>((resolve) => {
-        const last = setTimeout(() => server.closeAllConnections(), lastAnswersMs);
+        closing = true;
+        const last = clock.setTimer(() => server.closeAllConnections(), lastAnswersMs);
         server.close(() => {
-          clearTimeout(last);
+          clock.clearTimer(last);
           resolve();
         });
         server.closeIdleConnections();
+        // To Node, one that has never asked for anything is not idle.
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       });
     },
   };
