@@ -1,14 +1,8 @@
-// OpenTelemetry's own SDK, keeping in memory what it is told.
-import { context, type MeterProvider, type TracerProvider } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+// Spans and metrics in memory.
+import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 import { MeterProvider as SdkMeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
-import {
-  InMemorySpanExporter,
-  type ReadableSpan,
-  SimpleSpanProcessor,
-  TracerProvider as SdkTracerProvider,
-} from "@opentelemetry/sdk-trace";
-import { onTestFinished } from "vitest";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { recordSpans } from "./spans.ts";
 
 export interface Telemetry {
   readonly tracerProvider: TracerProvider;
@@ -26,20 +20,18 @@ class Reader extends MetricReader {
   protected async onShutdown(): Promise<void> {}
 }
 
-/** Providers that are registered nowhere; the active context follows promises while the test runs. */
+/** Providers that are registered nowhere. */
 export function recordTelemetry(): Telemetry {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  onTestFinished(() => context.disable());
-  const exporter = new InMemorySpanExporter();
+  const { provider, spans } = recordSpans();
   const reader = new Reader();
   const collect = async () => {
     const { resourceMetrics } = await reader.collect();
     return resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
   };
   return {
-    tracerProvider: new SdkTracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
+    tracerProvider: provider,
     meterProvider: new SdkMeterProvider({ readers: [reader] }),
-    spans: (name) => exporter.getFinishedSpans().filter((span) => name === undefined || span.name === name),
+    spans: (name) => spans.filter((span) => name === undefined || span.name === name),
     metric: async (name) =>
       (await collect())
         .filter(({ descriptor }) => descriptor.name === name)

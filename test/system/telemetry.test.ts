@@ -11,8 +11,11 @@ import { command, type Running } from "../support/command.ts";
 import { connectV1 } from "../support/frame-client.ts";
 import { startRedisServer } from "../support/redis-server.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
+import { withActiveSpans } from "../support/spans.ts";
 import { recordTelemetry } from "../support/telemetry.ts";
 import { until } from "../support/until.ts";
+
+withActiveSpans();
 
 interface ShownSpan {
   readonly name: string;
@@ -195,7 +198,7 @@ it("a broker's reads, heads and failures have spans; events without a trace are 
     "trunkline.offset": 1,
   });
   expect(broadcast).toMatchObject({
-    status: { code: SpanStatusCode.ERROR, message: "no answer from redis://…@host:6379" },
+    status: { code: SpanStatusCode.ERROR, message: "no answer from redis://host:6379" },
     attributes: { "error.type": "gateway.unavailable" },
   });
 });

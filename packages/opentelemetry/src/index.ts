@@ -1,3 +1,4 @@
+export { instrumentHooks, instrumentTransport } from "@trunkline/core/tracing";
 export { clientMetrics } from "./client-metrics.ts";
 export { instrumentBroker } from "./instrument-broker.ts";
 export { instrumentClient } from "./instrument-client.ts";

@@ -2,9 +2,12 @@ import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { type ClientOptions, createClient, createOutbox, events, sync } from "@trunkline/core";
 import { ManualClock, memoryTransport } from "@trunkline/core/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { withActiveSpans } from "../../../test/support/spans.ts";
 import { recordTelemetry } from "../../../test/support/telemetry.ts";
 import { clientMetrics } from "./client-metrics.ts";
 import { instrumentClient } from "./instrument-client.ts";
+
+withActiveSpans();
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const spanId = "b7ad6b7169203331";

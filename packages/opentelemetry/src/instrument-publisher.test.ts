@@ -1,19 +1,24 @@
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { GatewayError } from "@trunkline/core";
+import { createClient, createOutbox, defineContract, event, GatewayError, type Outbox } from "@trunkline/core";
+import { memoryTransport } from "@trunkline/core/testing";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { withActiveSpans } from "../../../test/support/spans.ts";
 import { recordTelemetry } from "../../../test/support/telemetry.ts";
 import { instrumentPublisher } from "./instrument-publisher.ts";
+
+withActiveSpans();
 
 /** The other way to publish. */
 interface Requests {
   publish(request: PublishRequest): unknown;
 }
 
+const contract = defineContract({ events: { paid: event<{ readonly cents: number }>() } });
 const receipt: PublishReceipt = { stream: "posts", offset: 7, epoch: "e" };
 
 /** Publishes as an outbox does, keeping what it was called with. */
-class Outbox {
+class Recorder {
   readonly calls: { readonly event: string; readonly data: unknown; readonly options: { meta?: unknown } }[] = [];
   readonly #answer: () => Promise<PublishReceipt>;
 
@@ -34,7 +39,7 @@ class Outbox {
 describe("an instrumented publisher", () => {
   it("makes a producer's span, which ends with the receipt, and sends its context along", async () => {
     const telemetry = recordTelemetry();
-    const outbox = new Outbox();
+    const outbox = new Recorder();
     const traced = instrumentPublisher(outbox, telemetry);
     const answer = await traced.publish("post.created", { n: 1 }, { channel: "posts", id: "p1", meta: { tenant: 7 } });
     expect(answer).toBe(receipt);
@@ -60,7 +65,7 @@ describe("an instrumented publisher", () => {
       },
     ]);
     expect(traced.pending).toBe(1);
-    expect(traced).toBeInstanceOf(Outbox);
+    expect(traced).toBeInstanceOf(Recorder);
   });
 
   it("takes requests as a gateway does, and hands other options on as they are", async () => {
@@ -97,7 +102,7 @@ describe("an instrumented publisher", () => {
 
   it("goes on with the trace that meta names, and leaves it there", async () => {
     const telemetry = recordTelemetry();
-    const outbox = new Outbox();
+    const outbox = new Recorder();
     const meta = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
     await instrumentPublisher(outbox, telemetry).publish("e", null, { meta });
     expect(outbox.calls[0]?.options.meta).toBe(meta);
@@ -110,7 +115,7 @@ describe("an instrumented publisher", () => {
   it("tells failures with their code and without secrets, and lets them through", async () => {
     const telemetry = recordTelemetry();
     const error = new GatewayError("gateway.forbidden", "refused by wss://host/?api_key=sk_secret");
-    const rejecting = instrumentPublisher(new Outbox(() => Promise.reject(error)), telemetry);
+    const rejecting = instrumentPublisher(new Recorder(() => Promise.reject(error)), telemetry);
     await expect(rejecting.publish("e", null)).rejects.toBe(error);
     const throwing: Requests = {
       publish: () => {
@@ -119,9 +124,9 @@ describe("an instrumented publisher", () => {
     };
     expect(() => instrumentPublisher(throwing, telemetry).publish({ event: "e" })).toThrow(error);
     for (const { status, attributes, events } of telemetry.spans()) {
-      expect(status).toEqual({ code: SpanStatusCode.ERROR, message: "refused by wss://host/?api_key=…" });
+      expect(status).toEqual({ code: SpanStatusCode.ERROR, message: "refused by wss://host/?api_key=REDACTED" });
       expect(attributes).toMatchObject({ "error.type": "gateway.forbidden" });
-      expect(JSON.stringify(events)).toContain("api_key=…");
+      expect(JSON.stringify(events)).toContain("api_key=REDACTED");
       expect(JSON.stringify(events)).not.toContain("sk_secret");
     }
     expect(telemetry.spans()).toHaveLength(2);
@@ -135,9 +140,17 @@ describe("an instrumented publisher", () => {
     expect(telemetry.spans()).toEqual([]);
   });
 
+  it("keeps the type of what it decorates", () => {
+    const outbox = createOutbox(
+      createClient({ url: "x", transport: memoryTransport().transport, contract, autoConnect: false }),
+    );
+    const traced = instrumentPublisher(outbox, recordTelemetry());
+    expectTypeOf(traced).toEqualTypeOf<Outbox<typeof contract>>();
+  });
+
   it("G-49 is not wrapped twice", async () => {
     const telemetry = recordTelemetry();
-    const outbox = new Outbox();
+    const outbox = new Recorder();
     const traced = instrumentPublisher(outbox, telemetry);
     expect(instrumentPublisher(traced, telemetry)).toBe(traced);
     expect(instrumentPublisher(outbox, telemetry)).toBe(traced);

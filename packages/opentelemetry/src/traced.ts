@@ -1,5 +1,5 @@
 import { type Attributes, type Context, context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
-import { redacted } from "./redacted.ts";
+import { redactText } from "@trunkline/core/tracing";
 
 /** What every span of ours has (OpenTelemetry's conventions for messaging); our own attributes begin with `trunkline.`. */
 export const system = { "messaging.system": "trunkline" } as const;
@@ -48,7 +48,7 @@ function shownError(error: unknown): { name: string; code?: string; message: str
   return {
     name: error.name,
     ...(typeof code === "string" && { code }),
-    message: redacted(error.message),
-    ...(error.stack !== undefined && { stack: redacted(error.stack) }),
+    message: redactText(error.message),
+    ...(error.stack !== undefined && { stack: redactText(error.stack) }),
   };
 }

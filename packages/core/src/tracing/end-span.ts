@@ -1,5 +1,6 @@
 // How a span ends: `Ok`, or `Error` with what went wrong.
 import type { SpanLike } from "../ports/tracer.ts";
+import { redactText } from "./redact-text.ts";
 
 export function succeed(span: SpanLike): void {
   span.setStatus({ code: 1 });
@@ -7,9 +8,10 @@ export function succeed(span: SpanLike): void {
 }
 
 export function fail(span: SpanLike, error: unknown): void {
-  const exception = error instanceof Error ? error : String(error);
-  span.recordException(exception);
-  span.setStatus({ code: 2, message: typeof exception === "string" ? exception : exception.message });
+  const message = redactText(error instanceof Error ? error.message : String(error));
+  if (error instanceof Error) span.recordException({ name: error.name, message, stack: redactText(error.stack ?? "") });
+  else span.recordException(message);
+  span.setStatus({ code: 2, message });
   span.end();
 }
 
