@@ -46,6 +46,7 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
     "core/src/drive/",
     [
       "core/src/drive/",
+      "core/src/tracing/",
       "core/src/client/",
       "core/src/wire/",
       "core/src/ports/",

@@ -1032,6 +1032,108 @@ describe("a transport that misbehaves", () => {
     expect(links).toHaveLength(2);
   });
 
+  /** A link that does nothing at all. */
+  const deadLink: Link = { send: () => {}, close: () => {}, terminate: () => {}, bufferedAmount: 0, raw: null };
+
+  /** Fails the first start, and a return once: with what, and is the engine as good as ever afterwards? */
+  async function opens(open: (listener: LinkListener) => Link): Promise<unknown[]> {
+    const memory = memoryTransport({ onLink: (peer) => peer.accept() });
+    let naughty = true;
+    const t = setUp({
+      options: { backoff: () => 1_000 },
+      transport: {
+        name: "naughty",
+        open: (request, listener) => (naughty ? open(listener) : memory.transport.open(request, listener)),
+      },
+    });
+    const started = await caught(t.engine.start());
+    expect(started).toBeInstanceOf(EngineStartError);
+    expect([t.engine.state, t.clock.timers]).toEqual(["stopped", 0]);
+
+    naughty = false;
+    await t.engine.start();
+    naughty = true;
+    memory.last.drop();
+    await t.pass(1_000);
+    naughty = false;
+    await t.pass(1_000);
+    expect([t.engine.state, t.errors, memory.peers.length]).toEqual(["started", [], 2]);
+    memory.last.deliver("one");
+    expect(t.texts()).toEqual(["one"]);
+    await t.engine.stop();
+    expect([t.clock.timers, memory.alive]).toEqual([0, 0]);
+    return [(started as Error).cause, ...t.mock.of("onRestartError").map(({ error }) => error)];
+  }
+
+  it("fails the attempt by throwing instead of opening", async () => {
+    const cause = new Error("no");
+    const errors = await opens(() => {
+      throw cause;
+    });
+    expect(errors).toHaveLength(2);
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(TransportCloseError);
+      expect(error).toMatchObject({ closeCode: 1006, cause });
+    }
+  });
+
+  it.each<[string, (listener: LinkListener) => void]>([
+    ["an open", (listener) => listener.onOpen("")],
+    [
+      "an open, a message and a close",
+      (listener) => {
+        listener.onOpen("");
+        listener.onMessage("early");
+        listener.onClose({ code: 1000, reason: "" });
+      },
+    ],
+    ["a close", (listener) => listener.onClose({ code: 1000, reason: "" })],
+    ["a message", (listener) => listener.onMessage("early")],
+  ])("fails the attempt by telling %s before open has returned", async (_, tell) => {
+    let terminated = 0;
+    const errors = await opens((listener) => {
+      tell(listener);
+      return { ...deadLink, terminate: () => terminated++ };
+    });
+    expect(errors).toHaveLength(2);
+    for (const error of errors) {
+      expect(error).toMatchObject({ name: "TransportCloseError", cause: { code: "usage.bad-argument" } });
+    }
+    expect(terminated).toBe(2);
+  });
+
+  it.each<[string, unknown]>([
+    ["nothing", undefined],
+    ["a promise", Promise.resolve(deadLink)],
+  ])("fails the attempt by giving %s instead of a link", async (_, given) => {
+    const errors = await opens(() => given as Link);
+    expect(errors).toHaveLength(2);
+    for (const error of errors) expect(error).toMatchObject({ cause: { code: "usage.bad-argument" } });
+  });
+
+  it("can't keep an attempt from ending by not telling that it did, or by throwing", async () => {
+    for (const terminate of [
+      () => {},
+      () => {
+        throw new Error("no");
+      },
+    ]) {
+      const t = setUp({
+        options: { onOpenTimeoutMs: 50 },
+        transport: { name: "dead", open: () => ({ ...deadLink, terminate }) },
+      });
+      const start = caught(t.engine.start());
+      await t.pass(50);
+      expect(await start).toMatchObject({ cause: { name: "TimeoutError" } });
+      expect([t.engine.state, t.clock.timers]).toEqual(["stopped", 0]);
+
+      const again = caught(t.engine.start());
+      await t.engine.stop();
+      expect(await again).toMatchObject({ cause: { name: "AbortError" } });
+      expect([t.engine.state, t.clock.timers]).toEqual(["stopped", 0]);
+    }
+  });
+
   it("can't keep the engine from stopping by never ending a close", async () => {
     const t = await started({ options: { stopTimeoutMs: 50 } });
     t.peer.vanish();

@@ -4,11 +4,15 @@ import { systemClock } from "../clock/system-clock.ts";
 import { type TrunklineError, UsageError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
+import type { TracerProviderLike } from "../ports/tracer.ts";
 import type { Transport } from "../ports/transport.ts";
+import { instrumentHooks } from "../tracing/instrument-hooks.ts";
+import { instrumentTransport } from "../tracing/instrument-transport.ts";
 import { EngineDriver } from "./engine-driver.ts";
 import { EngineNotStartedError, InvalidOptionsError } from "./engine-errors.ts";
 import type { Engine, EngineEvents, EngineHooks } from "./engine-hooks.ts";
 import { type EngineOptions, kindOf, resolveEngineOptions } from "./engine-options.ts";
+import { engineTracer } from "./engine-tracer.ts";
 
 export interface EngineInit<Value = string | Uint8Array> {
   /** `ws:` or `wss:` URL of any WebSocket service. Never logged. */
@@ -24,6 +28,11 @@ export interface EngineInit<Value = string | Uint8Array> {
   /** @defaultValue silent */
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /**
+   * Of OpenTelemetry. What the engine does gets spans, as do its hooks and links. @defaultValue the one that is registered
+   * globally by now; without one there is no tracing
+   */
+  readonly tracerProvider?: TracerProviderLike;
 }
 
 /**
@@ -33,7 +42,7 @@ export interface EngineInit<Value = string | Uint8Array> {
  */
 export function createEngine<Value = string | Uint8Array>(init: EngineInit<Value>): Engine<Value> {
   checkInit(init);
-  const { logger, clock = systemClock } = init;
+  const { logger, clock = systemClock, tracerProvider } = init;
 
   const failed = (cause: unknown, name: string): void =>
     report(new UsageError("usage.listener-failed", `what was called for "${name}" failed`, { cause }), name);
@@ -55,11 +64,17 @@ export function createEngine<Value = string | Uint8Array>(init: EngineInit<Value
     }
   };
 
-  const driver = new EngineDriver<Value>(
-    { ...init, protocols: init.protocols ?? [], decode: init.decode, clock },
-    resolveEngineOptions(init.options ?? {}),
-    { failed, tell, state: (next, previous) => emit("state", next, previous) },
-  );
+  const driver = new EngineDriver<Value>({
+    url: init.url,
+    protocols: init.protocols ?? [],
+    transport: instrumentTransport(init.transport, tracerProvider),
+    hooks: instrumentHooks(init.hooks, tracerProvider),
+    decode: init.decode,
+    clock,
+    options: resolveEngineOptions(init.options ?? {}),
+    tracer: engineTracer(tracerProvider),
+    outlet: { failed, tell, state: (next, previous) => emit("state", next, previous) },
+  });
   return {
     get state() {
       return driver.state;
@@ -85,11 +100,14 @@ export function createEngine<Value = string | Uint8Array>(init: EngineInit<Value
 }
 
 function checkInit(init: unknown): void {
-  const { url, transport, hooks } = (init ?? {}) as Partial<EngineInit>;
+  const { url, transport, hooks, tracerProvider: tracer } = (init ?? {}) as Partial<EngineInit>;
   const problems = [
     typeof url === "string" && url !== "" ? null : `url: expected a ws: or wss: URL, got ${kindOf(url)}`,
     typeof transport?.open === "function" ? null : `transport: expected a Transport, got ${kindOf(transport)}`,
     typeof hooks === "object" && hooks !== null ? null : `hooks: expected an object, got ${kindOf(hooks)}`,
+    tracer === undefined || typeof tracer?.getTracer === "function"
+      ? null
+      : `tracerProvider: expected a TracerProvider, got ${kindOf(tracer)}`,
   ].filter((problem) => problem !== null);
   if (problems.length > 0) throw new InvalidOptionsError(problems.join("; "));
 }

@@ -1,5 +1,5 @@
 // One connection of an engine, from its dial to its end.
-import { AlreadyClosedError, PeerError, TransportCloseError } from "../errors.ts";
+import { AlreadyClosedError, PeerError, TransportCloseError, UsageError } from "../errors.ts";
 import type { AbortSignalLike, PlatformSignal } from "../ports/abort-signal.ts";
 import type { Link, LinkClose, Transport } from "../ports/transport.ts";
 import { CloseCode } from "../wire/codes.ts";
@@ -17,6 +17,11 @@ declare class AbortController {
 /** Unread messages at which a link that can't be paused is given up. */
 const giveUpAt = 10_000;
 
+const unopened: Link = { send: () => {}, close: () => {}, terminate: () => {}, bufferedAmount: 0, raw: null };
+
+const misbehaves = (expected: string): UsageError =>
+  new UsageError("usage.bad-argument", `expected of the transport ${expected}: see the Transport port`);
+
 export interface SessionOptions<Value> {
   readonly url: string;
   readonly protocols: readonly string[];
@@ -30,7 +35,7 @@ export interface SessionOptions<Value> {
 export interface SessionListener {
   onOpen(): void;
   onMessage(): void;
-  onClose(): void;
+  onClose(close: LinkClose): void;
 }
 
 export class EngineSession<Value> {
@@ -44,38 +49,59 @@ export class EngineSession<Value> {
   close: LinkClose | null = null;
   /** Whether somebody here closed it by hand. */
   closedByHand = false;
-  readonly #link: Link;
+  /** A dead one until its transport has opened it. */
+  #link: Link = unopened;
   readonly #inbox: Inbox<string | Uint8Array>;
   readonly #controller = new AbortController();
-  readonly #decode: SessionOptions<Value>["decode"];
+  readonly #options: SessionOptions<Value>;
+  readonly #listener: SessionListener;
 
   constructor(attempt: number, options: SessionOptions<Value>, listener: SessionListener) {
     this.attempt = attempt;
-    this.#decode = options.decode;
+    this.#options = options;
+    this.#listener = listener;
     this.#inbox = new Inbox({ pauseAbove: options.pauseAbove, giveUpAt }, () => this.#link);
-    this.#link = options.transport.open(
-      { url: options.url, protocols: options.protocols },
-      // What the port forbids means nothing: messages before the handshake, anything after the close.
-      {
-        onOpen: (protocol) => {
-          if (this.protocol !== null || this.close !== null) return;
-          this.protocol = protocol;
-          listener.onOpen();
-        },
-        onMessage: (data) => {
-          if (this.protocol === null || this.close !== null) return;
-          this.#inbox.push(data);
-          listener.onMessage();
-        },
-        onClose: (close) => {
-          if (this.close !== null) return;
-          this.close = close;
-          this.#inbox.end(new TransportCloseError(close));
-          listener.onClose();
-        },
-      },
-    );
     this.conn = this.#connection();
+  }
+
+  /** Opens its link; what the transport does against the port means nothing, or ends the session. Never throws. */
+  dial(): void {
+    const { url, protocols, transport } = this.#options;
+    let opening = true;
+    let early = false;
+    // Whether what the transport tells is heeded: not before `open` has returned, nothing after the close.
+    const heeded = (): boolean => {
+      early ||= opening;
+      return !early && this.close === null;
+    };
+    try {
+      const link: Partial<Link> | undefined = transport.open(
+        { url, protocols },
+        {
+          onOpen: (protocol) => {
+            if (!heeded() || this.protocol !== null) return;
+            this.protocol = protocol;
+            this.#listener.onOpen();
+          },
+          onMessage: (data) => {
+            if (!heeded() || this.protocol === null) return;
+            this.#inbox.push(data);
+            this.#listener.onMessage();
+          },
+          onClose: (close) => {
+            if (heeded()) this.#ended(close);
+          },
+        },
+      );
+      if (typeof link?.close !== "function" || typeof link.terminate !== "function") {
+        throw misbehaves("a link from open");
+      }
+      this.#link = link as Link;
+      if (early) throw misbehaves("no call of its listener before open has returned");
+    } catch (cause) {
+      this.terminate(cause);
+    }
+    opening = false;
   }
 
   get signal(): PlatformSignal {
@@ -123,21 +149,35 @@ export class EngineSession<Value> {
   /** Closes it politely, or drops it when it is not open yet. @throws what a misbehaving transport throws */
   leave(code: number, reason: string): void {
     if (this.close !== null) return;
-    if (this.protocol === null) this.#link.terminate();
-    else this.#link.close(code, reason);
+    if (this.protocol !== null) return this.#link.close(code, reason);
+    this.#link.terminate();
+    this.#ended({ code: CloseCode.abnormal, reason: "" });
   }
 
-  /** Drops the connection without waiting for the peer. */
-  terminate(): void {
-    if (this.close === null) this.#link.terminate();
+  /** Drops the connection without waiting for the peer; then it has ended, whatever the transport does. */
+  terminate(cause?: unknown): void {
+    if (this.close !== null) return;
+    try {
+      this.#link.terminate();
+    } catch {
+      // It is as gone as it can be.
+    }
+    this.#ended({ code: CloseCode.abnormal, reason: "", ...(cause === undefined ? {} : { cause }) });
+  }
+
+  #ended(close: LinkClose): void {
+    if (this.close !== null) return;
+    this.close = close;
+    this.#inbox.end(new TransportCloseError(close));
+    this.#listener.onClose(close);
   }
 
   #decoded(data: string | Uint8Array): EngineMessage<Value> {
     const type = typeof data === "string" ? "text" : "binary";
     // Without `decode` the value is the data: the type parameter's default.
-    if (this.#decode === undefined) return { type, data, value: data as Value };
+    if (this.#options.decode === undefined) return { type, data, value: data as Value };
     try {
-      return { type, data, value: this.#decode(data) };
+      return { type, data, value: this.#options.decode(data) };
     } catch (cause) {
       throw new PeerError("peer.bad-frame", `expected a ${type} frame that can be decoded, got one that can't`, {
         cause,
@@ -146,17 +186,19 @@ export class EngineSession<Value> {
   }
 
   #connection(): ReadableConnection<Value> {
-    const link = this.#link;
+    const link = (): Link => this.#link;
     return {
       get bufferedAmount() {
-        return link.bufferedAmount;
+        return link().bufferedAmount;
       },
-      raw: link.raw,
+      get raw() {
+        return link().raw;
+      },
       send: (data) => this.send(data),
       read: ({ signal } = {}) => this.read(signal),
       ping: () => {
-        link.ping?.();
-        return link.ping !== undefined;
+        link().ping?.();
+        return link().ping !== undefined;
       },
       close: (code = CloseCode.normal, reason = "") => {
         this.closedByHand = true;
