@@ -11,9 +11,11 @@ export type {
   Health,
   Lifecycle,
   Resumed,
+  SubscribeOptions,
 } from "./drive/client.ts";
 export { shareLine } from "./drive/line.ts";
 export { createOutbox, type Outbox, type OutboxOptions, type PublishOptions } from "./drive/outbox.ts";
+export { refreshToken } from "./drive/refresh-token.ts";
 export { type Loaded, type LoadRequest, sync, type Synced, type SyncOptions } from "./drive/sync.ts";
 export type { Changes, DeletedItem, Item, ItemChange, ItemVersion, ReadAt } from "./client/item-table.ts";
 export type { PlatformSignal } from "./ports/abort-signal.ts";

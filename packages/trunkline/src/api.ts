@@ -39,6 +39,7 @@ export {
   type Status,
   type StreamHealth,
   type StreamState,
+  type SubscribeOptions,
   TrunklineError,
   UsageError,
   version,

@@ -35,6 +35,7 @@ describe.each([
       "events",
       "exponential",
       "geometric",
+      "refreshToken",
       "schedule",
       "sync",
       "version",

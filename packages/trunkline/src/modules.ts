@@ -15,6 +15,7 @@ export {
   type PublishOptions,
   type PublishReceipt,
   type ReadAt,
+  refreshToken,
   sync,
   type Synced,
   type SyncOptions,

@@ -10,6 +10,8 @@ export type StreamState = "live" | "due" | "pending" | "refused";
 interface Stream {
   readonly channel: string;
   state: StreamState;
+  /** The permission it is asked for with. */
+  token?: string;
   /** A `ping` has found it `pending`. */
   waited?: boolean;
   /** Its cursor was passed over by `fresh`, and it is asked for again. */
@@ -51,8 +53,8 @@ function marked(stream: Stream | undefined): Mark {
   return { offset, tag };
 }
 
-function requestOf({ channel, cursor }: Stream): StreamRequest {
-  return { channel, ...(cursor && { position: { ...cursor } }) };
+function requestOf({ channel, cursor, token }: Stream): StreamRequest {
+  return { channel, ...(cursor && { position: { ...cursor } }), ...(token && { token }) };
 }
 
 /** Bytes of what is asked for in one frame: with a long token beside it, below the 64 KiB of a `hello`. */
@@ -112,11 +114,15 @@ export class ChannelTable {
     }
   }
 
-  /** The user wants `channel`, from its cursor or from now on. One that is asked for already is not asked for twice. */
-  subscribe(channel: string): void {
+  /**
+   * The user wants `channel`, from its cursor or from now on. One that is asked for already is not asked for twice, but with a
+   * token: it may be another.
+   */
+  subscribe(channel: string, token?: string): void {
     this.#left.delete(channel);
     const stream = this.#open(channel);
-    if (stream.state !== "pending") this.#ask(stream);
+    if (token) stream.token = token;
+    if (token || stream.state !== "pending") this.#ask(stream);
   }
 
   /** False when it was not known. Its name stays until the link ends, so that what is on its way is dropped (§12). */

@@ -72,6 +72,11 @@ export interface CloseOptions {
   readonly timeoutMs?: number;
 }
 
+export interface SubscribeOptions {
+  /** A signed permission to listen, of at most 8 KiB; kept for later links, until another takes its place. */
+  readonly token?: string | undefined;
+}
+
 /** One shared line to a gateway. Every method may be called from inside a listener; none blocks. */
 export interface Client<C extends Contract = Contract> {
   /** Calls `listener` at every such event, in order of registration. Returns its undo, which may be called twice. */
@@ -106,11 +111,12 @@ export interface Client<C extends Contract = Contract> {
   [Symbol.asyncDispose](): Promise<void>;
 
   /**
-   * Asks for a channel, now and at every reconnection. Resolves with the gateway's verdict.
+   * Asks for a channel, now and at every reconnection. Resolves with the gateway's verdict. Asked again with another token, it goes
+   * on with that one.
    * @throws {GatewayError} when refused @throws {UsageError} `usage.closed`, `usage.unsupported` in the plain dialect,
-   * `usage.bad-argument` for a name of more than 512 characters
+   * `usage.bad-argument` for a name of more than 512 characters or a token that is too long
    */
-  subscribe(channel: string): Promise<Granted>;
+  subscribe(channel: string, options?: SubscribeOptions): Promise<Granted>;
   /** Leaves a channel: none of its events is delivered any more. */
   unsubscribe(channel: string): void;
   /** The round trip to the gateway and back, in milliseconds. @throws {LinkError} `link.lost`, `link.timeout` (10 s) */

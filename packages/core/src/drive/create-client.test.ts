@@ -655,6 +655,33 @@ describe("streams", () => {
     expect(sent()[0]?.["streams"]).toEqual([{ channel: "news", position: at(4) }]);
   });
 
+  it("subscribe() with a token keeps it for later links, until another comes, also while it is asked for or on", async () => {
+    const { client, memory, clock, welcome, sent, tell } = setUp();
+    welcome();
+    const granted = client.subscribe("news", { token: "one" });
+    void client.subscribe("news");
+    void client.subscribe("news", { token: "two" });
+    const asked = ["one", "two"].map((token) => ({ type: "subscribe", streams: [{ channel: "news", token }] }));
+    expect(sent().slice(1)).toEqual(asked);
+    tell({ type: "verdict", streams: [fresh("news", 4)] });
+    await granted;
+    void client.subscribe("news", { token: "three" });
+    expect(sent().at(-1)).toEqual({
+      type: "subscribe",
+      streams: [{ channel: "news", position: at(4), token: "three" }],
+    });
+    memory.last.drop();
+    clock.advance(1_000);
+    memory.last.accept();
+    expect(sent()[0]?.["streams"]).toEqual([{ channel: "news", position: at(4), token: "three" }]);
+    expect(JSON.stringify(client.health())).not.toContain("three");
+    const long = client.subscribe("news", { token: "x".repeat(8193) });
+    await expect(long).rejects.toMatchObject({
+      code: "usage.bad-argument",
+      message: expect.not.stringContaining("xx"),
+    });
+  });
+
   it("subscribe() before the connection travels in hello, and ready() waits for its verdict", async () => {
     const { client, welcome, sent } = setUp();
     const granted = client.subscribe("news");

@@ -4,8 +4,8 @@ import { createEmitter, isolate, type Listener, type ListenOptions } from "../em
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
 import type { Contract } from "../wire/contract.ts";
-import { maxChannelBytes, reservedEventNames } from "../wire/limits.ts";
-import type { Client, Granted } from "./client.ts";
+import { maxChannelBytes, maxTokenBytes, reservedEventNames } from "../wire/limits.ts";
+import type { Client, Granted, SubscribeOptions } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
 import { type LineEvents, setInside } from "./line.ts";
@@ -79,7 +79,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       settle();
       if (status !== before) changed(status, before);
     },
-    published: (frame) => inside.emit("published", frame),
+    answer: (frame) => inside.emit("answer", frame),
     pong: (id) => asked.get(id ?? 0)?.resolve(null),
     error: report,
     lost: (error) => {
@@ -172,16 +172,21 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     return promise;
   }
 
-  function subscribe(channel: string): Promise<Granted> {
+  function subscribe(channel: string, { token = "" }: SubscribeOptions = {}): Promise<Granted> {
     const waiter = (asked.get(channel) ?? deferred()) as Deferred<Granted>;
     if (!dialect.enveloped) waiter.reject(unsupported());
     else if (isOver()) waiter.reject(closed());
     // The gateway answers all other bad names; this one might not fit in its frames, and so end every link.
-    else if (channel.length > maxChannelBytes)
-      waiter.reject(new UsageError("usage.bad-argument", `channel: expected at most ${maxChannelBytes} bytes`));
+    else if (channel.length > maxChannelBytes || token.length > maxTokenBytes)
+      waiter.reject(
+        new UsageError(
+          "usage.bad-argument",
+          `expected a channel of at most ${maxChannelBytes} bytes, a token of ${maxTokenBytes}`,
+        ),
+      );
     else {
       asked.set(channel, waiter as Deferred<unknown>);
-      driver.table.subscribe(channel);
+      driver.table.subscribe(channel, token);
       driver.flush();
     }
     return waiter.promise;

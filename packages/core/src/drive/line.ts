@@ -4,16 +4,16 @@ import { activeLink as linkOf, type State } from "../client/state.ts";
 import type { Listener } from "../emitter.ts";
 import type { TrunklineError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ClientFrame, PublishedFrame, Verdict } from "../wire/frame.ts";
+import type { AuthorizedFrame, ClientFrame, PublishedFrame, Verdict } from "../wire/frame.ts";
 import type { Driver } from "./driver.ts";
-import type { ResolvedOptions } from "./options.ts";
+import type { GetToken, ResolvedOptions } from "./options.ts";
 
 /** What a client tells its modules beside the public events. */
 export interface LineEvents {
   /** One that was applied, before the events that follow it. */
   verdict: [verdict: Verdict];
-  /** An answer to a `publish`, also when it comes over a link that is being left. */
-  published: [frame: PublishedFrame];
+  /** The answer to a `publish` or an `auth`, also when it comes over a link that is being left. */
+  answer: [frame: PublishedFrame | AuthorizedFrame];
   moved: [next: State, previous: State];
 }
 
@@ -28,6 +28,7 @@ interface Inside {
 
 export interface Line extends Pick<Inside, "on" | "report"> {
   readonly clock: Clock;
+  readonly getToken: GetToken | undefined;
   /** The window within which clients come back that lost something at the same time, as the gateway last said; in ms. */
   readonly spreadMs: number;
   /** False in the plain dialect, which only listens. */
@@ -70,6 +71,7 @@ function makeLine({ driver, options, on, report }: Inside): Line {
     on,
     report,
     clock: options.clock,
+    getToken: options.getToken,
     enveloped: options.dialect.enveloped,
     get link() {
       return linkOf(driver.state);

@@ -134,7 +134,7 @@ export function createOutbox<C extends Contract = Contract>(client: Client<C>, g
   }
 
   const undos = [
-    line.on("published", feed),
+    line.on("answer", (frame) => frame.type === "published" && feed(frame)),
     line.watch((type, link) => feed({ type, link })),
     client.on("status", (status) => {
       closed = status === "disconnected";

@@ -63,6 +63,7 @@ export const gatewayShapes: Readonly<Record<string, ShapeFields>> = {
   },
   pong: ping,
   published: { ref: "count", offset: "count?", error: { optional: { code: "string", message: "string" } } },
+  auth: { expiresInMs: "count?" },
   drain: { spreadMs: "count" },
   error: { code: "string", message: "string", fatal: "boolean?" },
 };

@@ -2,6 +2,8 @@
 
 /** Longest channel name, in bytes. */
 export const maxChannelBytes = 512;
+/** Longest permission to listen that a client sends with a channel, in bytes. */
+export const maxTokenBytes = 8192;
 /** Longest event name, in bytes. */
 export const maxEventNameBytes = 256;
 /** Longest publish id and state key, in bytes. */
