@@ -154,6 +154,31 @@ it("a publish inside a gateway is one trace up to a listener, and meta keeps wha
   expect(parents).toEqual([spanId, spanId, spanId]);
 });
 
+it("a broadcast that has a trace is delivered in it; what gateways tell each other has no spans", async () => {
+  const telemetry = recordTelemetry();
+  const inner = memoryBroker();
+  onTestFinished(() => inner.close());
+  const broker = instrumentBroker(inner, telemetry);
+  const heard = new Heard();
+  const session = broker.open(heard);
+  onTestFinished(() => session.close());
+  const [stream, between] = ["acme/posts", "~gateway/fence"] as StreamName[] as [StreamName, StreamName];
+  await Promise.all([session.subscribe(stream), session.subscribe(between)]);
+  const [traceId, spanId] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+  const body = JSON.stringify({ event: "typing", data: null, meta: { traceparent: `00-${traceId}-${spanId}-01` } });
+  await broker.broadcast(stream, body);
+  await broker.broadcast(between, body);
+  await until("both came", () => heard.volatile.length === 2);
+  expect(telemetry.spans().map(({ name, parentSpanContext }) => [name, parentSpanContext?.spanId])).toEqual([
+    [expect.stringMatching(/^(deliver|broadcast) typing$/), spanId],
+    [expect.stringMatching(/^(deliver|broadcast) typing$/), spanId],
+  ]);
+  expect(telemetry.spans("deliver typing")[0]).toMatchObject({
+    kind: SpanKind.CONSUMER,
+    attributes: { "messaging.destination.name": "posts", "trunkline.event": "typing", "trunkline.account": "acme" },
+  });
+});
+
 it("a broker's reads, heads and failures have spans; events without a trace are delivered without", async () => {
   const telemetry = recordTelemetry();
   const inner = memoryBroker();
@@ -195,6 +220,7 @@ it("a broker's reads, heads and failures have spans; events without a trace are 
     "trunkline.account": "acme",
     "trunkline.append.outcome": "appended",
     "trunkline.broker": "flaky",
+    "trunkline.event": "paid",
     "trunkline.offset": 1,
   });
   expect(broadcast).toMatchObject({

@@ -13,7 +13,7 @@ export type {
   Resumed,
   SubscribeOptions,
 } from "./drive/client.ts";
-export { shareLine } from "./drive/line.ts";
+export { findLine, shareLine } from "./drive/line.ts";
 export { createOutbox, type Outbox, type OutboxOptions, type PublishOptions } from "./drive/outbox.ts";
 export { refreshToken } from "./drive/refresh-token.ts";
 export { type Loaded, type LoadRequest, sync, type Synced, type SyncOptions } from "./drive/sync.ts";

@@ -18,7 +18,7 @@ export class Decorated {
    * `thing` with the methods that `make` returns in place of its own; null: it stays as it is. What was decorated before is not
    * again: the decorator that there is, is returned.
    */
-  once<Thing extends object>(thing: Thing, make: () => Readonly<Record<string, unknown>> | null): Thing {
+  once<Thing extends object>(thing: Thing, make: () => object | null): Thing {
     if (decorators.has(thing)) return thing;
     const known = this.#made.get(thing) as Thing | undefined;
     if (known !== undefined) return known;
@@ -29,11 +29,11 @@ export class Decorated {
   }
 }
 
-function decorate<Thing extends object>(thing: Thing, own: Readonly<Record<string, unknown>>): Thing {
+function decorate<Thing extends object>(thing: Thing, own: object): Thing {
   const bound = new WeakMap<object, unknown>();
   const decorator = new Proxy(thing, {
     get(target, name) {
-      if (typeof name === "string" && Object.hasOwn(own, name)) return own[name];
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name) as unknown;
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== "function" || name === "constructor") return value;
       // Methods may reach for private fields, which a proxy does not have.

@@ -86,52 +86,49 @@ class BrokerSpans {
   ): Promise<Result> {
     if (isPrivate(stream)) return work();
     const base = this.#contextOf(body, context.active());
-    return this.#run(
-      nameOf(operation, body),
-      SpanKind.PRODUCER,
-      base,
-      {
-        ...streamAttributes(stream),
-        "messaging.operation.name": operation,
-        "messaging.operation.type": "send",
-      },
-      work,
-      describe,
-    );
-  }
-
-  ask<Result>(operation: "read" | "heads", attributes: Attributes, work: () => Promise<Result>): Promise<Result> {
-    return this.#run(`trunkline.broker.${operation}`, SpanKind.CLIENT, context.active(), attributes, work);
+    const told = { ...streamAttributes(stream), "messaging.operation.type": "send" };
+    return this.#event(operation, SpanKind.PRODUCER, body, base, told, work, describe);
   }
 
   /** An event without a trace costs a look at its text. */
   deliver(stream: StreamName, body: string, entry: Entry | null, work: () => void): void {
     const base = this.#contextOf(body, ROOT_CONTEXT);
     if (base === ROOT_CONTEXT || isPrivate(stream)) return work();
-    this.#run(
-      nameOf("deliver", body),
-      SpanKind.CONSUMER,
-      base,
-      {
-        ...streamAttributes(stream),
-        "messaging.operation.name": "deliver",
-        "messaging.operation.type": "process",
-        ...(entry !== null && { "trunkline.offset": entry.offset }),
-      },
-      work,
-    );
+    const place = entry === null ? {} : { "trunkline.offset": entry.offset };
+    const told = { ...streamAttributes(stream), ...place, "messaging.operation.type": "process" };
+    this.#event("deliver", SpanKind.CONSUMER, body, base, told, work);
+  }
+
+  ask<Result>(operation: "read" | "heads", attributes: Attributes, work: () => Promise<Result>): Promise<Result> {
+    return this.#run(`trunkline.broker.${operation}`, SpanKind.CLIENT, context.active(), attributes, work);
+  }
+
+  #event<Result>(
+    operation: string,
+    kind: SpanKind,
+    body: string,
+    base: Context,
+    told: Attributes,
+    work: () => Result,
+    describe?: (result: Awaited<Result>) => Attributes,
+  ): Result {
+    // Gateways write an event's name first, seldom with escapes.
+    const event = /^\{"event":"([^"\\]*)"/.exec(body)?.[1];
+    const name = event === undefined ? operation : `${operation} ${event}`;
+    const attributes = { ...told, "messaging.operation.name": operation, "trunkline.event": event };
+    return this.#run(name, kind, base, attributes, work, describe);
   }
 
   #run<Result>(
     name: string,
     kind: SpanKind,
     base: Context,
-    attributes: Attributes,
+    told: Attributes,
     work: () => Result,
     describe?: (result: Awaited<Result>) => Attributes,
   ): Result {
-    const all = { ...system, "trunkline.broker": this.#broker, ...attributes };
-    return traced(this.#tracer.startSpan(name, { kind, attributes: all }, base), base, work, describe);
+    const attributes = { ...system, "trunkline.broker": this.#broker, ...told };
+    return traced(this.#tracer.startSpan(name, { kind, attributes }, base), base, work, describe);
   }
 
   #contextOf(body: string, base: Context): Context {
@@ -157,12 +154,4 @@ function streamAttributes(stream: StreamName): Attributes {
     "messaging.destination.name": stream.slice(slash + 1),
     "trunkline.account": stream.slice(0, Math.max(0, slash)),
   };
-}
-
-/** Gateways write an event's name first. */
-const eventPattern = /^\{"event":("(?:[^"\\]|\\.)*")/;
-
-function nameOf(operation: string, body: string): string {
-  const quoted = eventPattern.exec(body)?.[1];
-  return quoted === undefined ? operation : `${operation} ${String(JSON.parse(quoted))}`;
 }

@@ -34,11 +34,12 @@ function setUp(given: Partial<ClientOptions> = {}) {
     client,
     errors,
     tell,
-    welcome: () => {
+    welcome: (connection = "connection-1") => {
       memory.last.accept();
       const position = { epoch: "e", offset, tag: `t${offset}` };
-      const streams = [{ channel: "c", verdict: "fresh", position }];
-      tell({ type: "connected", connection: "connection-1", heartbeatMs: 0, spreadMs: 0, streams });
+      const verdict = offset === 0 ? { verdict: "fresh" } : { verdict: "recovered", count: 0 };
+      const streams = [{ channel: "c", position, ...verdict }];
+      tell({ type: "connected", connection, heartbeatMs: 0, spreadMs: 0, streams });
     },
     event: (more: object = {}) => {
       offset += 1;
@@ -74,6 +75,20 @@ describe("a listener of an instrumented client", () => {
     });
     expect(client.health().connection).toBe("connection-1");
     expect(span?.attributes["trunkline.lag_ms"]).toBeGreaterThanOrEqual(250);
+  });
+
+  it("R-21 names the connection of each link", () => {
+    const { client, telemetry, memory, clock, welcome, event } = setUp();
+    client.on("tick", () => {});
+    for (const connection of ["first", "second"]) {
+      welcome(connection);
+      event();
+      event();
+      memory.last.close(1006);
+      clock.advance(1_000);
+    }
+    const ids = telemetry.spans().map(({ attributes }) => attributes["trunkline.connection.id"]);
+    expect(ids).toEqual(["first", "first", "second", "second"]);
   });
 
   it("begins a trace of its own for an event without one", () => {

@@ -11,7 +11,7 @@ import {
   type Client,
   type Contract,
   type EventMeta,
-  type Health,
+  findLine,
   type Listener,
   type ListenOptions,
   shareLine,
@@ -30,7 +30,6 @@ interface AnyClient {
   on(name: string, listener: EventListener, options?: ListenOptions): () => void;
   off(name: string, listener: EventListener): void;
   once(name: string, listener?: EventListener | ListenOptions, options?: ListenOptions): unknown;
-  health(): Health;
 }
 
 const instrumented = new Decorated();
@@ -48,15 +47,34 @@ export function instrumentClient<C extends Contract = Contract>(
   expectMethods("instrumentClient", "client", client, ["on", "off", "once", "health"]);
   const { tracer, meter, propagator } = resolveTelemetry("instrumentClient", options);
   if (tracer === null && meter === null) return client;
+  const line = findLine(client);
   const decorator = instrumented.once(client, () => {
     if (meter !== null) count(client as unknown as Client, meter);
-    return tracer === null ? null : listening(client as unknown as AnyClient, tracer, propagator);
+    return tracer === null
+      ? null
+      : listening(client as unknown as AnyClient, connectionOf(client, line), tracer, propagator);
   });
-  if (decorator !== client) shareLine(decorator, client);
+  if (decorator !== client && line !== null) shareLine(decorator, line);
   return decorator;
 }
 
-function listening(client: AnyClient, tracer: Tracer, propagator: TextMapPropagator): Omit<AnyClient, "health"> {
+/** The id of the client's connection. `health()` tells it, but costs as much as there are streams: asked once per link. */
+function connectionOf(client: Pick<Client, "health">, line: { readonly link: number } | null): () => string | null {
+  let known: string | null = null;
+  let ofLink = 0;
+  return () => {
+    if (line === null || line.link !== ofLink) known = client.health().connection;
+    ofLink = line?.link ?? 0;
+    return known;
+  };
+}
+
+function listening(
+  client: AnyClient,
+  connectionId: () => string | null,
+  tracer: Tracer,
+  propagator: TextMapPropagator,
+): AnyClient {
   // By listener, so that `off` finds what it was registered as.
   const registered = new WeakMap<EventListener, EventListener>();
 
@@ -67,7 +85,7 @@ function listening(client: AnyClient, tracer: Tracer, propagator: TextMapPropaga
       const base = contextOf(meta.meta, ROOT_CONTEXT, propagator);
       const attributes = attributesOf(meta);
       const span = tracer.startSpan(`process ${meta.event}`, { kind: SpanKind.CONSUMER, attributes }, base);
-      const { connection } = span.isRecording() ? client.health() : { connection: null };
+      const connection = span.isRecording() ? connectionId() : null;
       if (connection !== null) span.setAttribute("trunkline.connection.id", connection);
       return traced(span, base, () => listener(data, meta));
     };

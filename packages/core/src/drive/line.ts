@@ -60,9 +60,14 @@ export function lineOf(client: object): Line {
   return line;
 }
 
-/** Lets modules stand on `decorator` as on the `client` that it decorates; one of another make is left alone. */
-export function shareLine(decorator: object, client: object): void {
-  if (lines.has(client) || insides.has(client)) lines.set(decorator, lineOf(client));
+/** The same; null for a client of another make. */
+export function findLine(client: object): Line | null {
+  return lines.has(client) || insides.has(client) ? lineOf(client) : null;
+}
+
+/** Lets modules stand on a decorator of a client as on the client, whose `line` this is. */
+export function shareLine(decorator: object, line: Line): void {
+  lines.set(decorator, line);
 }
 
 function makeLine({ driver, options, on, report }: Inside): Line {
