@@ -4,9 +4,11 @@ import { expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-it("every example of the testing guide is a test that runs", () => {
-  const guide = readFileSync(join(root, "docs/guide/testing.md"), "utf8");
-  const shown = [...guide.matchAll(/```ts\n(.*?)```/gs)].map(([, text]) => text);
+it("every example of the guides to tests and engines is a test that runs", () => {
+  const shown = ["testing", "engine"].flatMap((name) => {
+    const guide = readFileSync(join(root, `docs/guide/${name}.md`), "utf8");
+    return [...guide.matchAll(/```ts\n(.*?)```/gs)].map(([, text]) => text);
+  });
   const directory = join(root, "test/guide");
   const run = readdirSync(directory).map((name) => readFileSync(join(directory, name), "utf8"));
   expect(run.length).toBeGreaterThan(0);

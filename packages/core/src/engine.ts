@@ -26,6 +26,7 @@ export type {
   ReadErrorContext,
   RestartErrorContext,
   SessionContext,
+  SignalOptions,
   StartOptions,
   StopOptions,
 } from "./drive/engine-hooks.ts";

@@ -1,7 +1,7 @@
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { createEngine, type EngineHooks, type EngineInit, type EngineOptions } from "@trunkline/core/engine";
-import { ManualClock, type MemoryPeer, memoryTransport } from "@trunkline/core/testing";
+import { ManualClock, type MemoryPeer, mockTransport } from "@trunkline/core/testing";
 import { instrumentHooks, instrumentTransport } from "@trunkline/core/tracing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { recordSpans, withActiveSpans } from "../../../test/support/spans.ts";
@@ -17,9 +17,9 @@ interface Setup extends Partial<Omit<EngineInit, "hooks" | "options">> {
   readonly onLink?: (peer: MemoryPeer) => void;
 }
 
-function setUp(hooks: EngineHooks = {}, { onLink = (peer) => peer.accept(), options, ...init }: Setup = {}) {
+function setUp(hooks: EngineHooks = {}, { onLink, options, ...init }: Setup = {}) {
   const recorded = recordSpans();
-  const memory = memoryTransport({ onLink });
+  const memory = mockTransport({ ...(onLink && { onLink }) });
   const clock = new ManualClock();
   const engine = createEngine({
     url: "ws://memory/?token=s3cret",
@@ -338,7 +338,7 @@ describe("the tracer provider", () => {
     const global = recordSpans();
     trace.setGlobalTracerProvider(global.provider);
     onTestFinished(() => trace.disable());
-    const memory = memoryTransport({ onLink: (peer) => peer.accept() });
+    const memory = mockTransport();
     const engine = createEngine({
       url: "ws://memory/",
       transport: instrumentTransport(memory.transport),
@@ -359,7 +359,7 @@ describe("the tracer provider", () => {
 
   it("G-49 without one hooks get no span", async () => {
     const spans: unknown[] = [];
-    const memory = memoryTransport({ onLink: (peer) => peer.accept() });
+    const memory = mockTransport();
     const engine = createEngine({
       url: "ws://memory/",
       transport: memory.transport,
@@ -371,7 +371,7 @@ describe("the tracer provider", () => {
   });
 
   it("G-49 has to be one", () => {
-    const { transport } = memoryTransport();
+    const { transport } = mockTransport();
     const init = { url: "ws://memory/", transport, hooks: {}, tracerProvider: {} as never };
     expect(() => createEngine(init)).toThrow("tracerProvider: expected a TracerProvider, got object");
   });

@@ -1,6 +1,6 @@
 import { context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { createEngine, type EngineHooks } from "@trunkline/core/engine";
-import { memoryTransport } from "@trunkline/core/testing";
+import { mockTransport } from "@trunkline/core/testing";
 import { instrumentHooks } from "@trunkline/core/tracing";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { recordSpans, withActiveSpans } from "../../../test/support/spans.ts";
@@ -10,7 +10,7 @@ withActiveSpans();
 /** An engine without a tracer of its own, whose hooks have spans. */
 async function start(hooks: EngineHooks) {
   const recorded = recordSpans();
-  const memory = memoryTransport({ onLink: (peer) => peer.accept() });
+  const memory = mockTransport();
   const engine = createEngine({
     url: "ws://memory/",
     transport: memory.transport,

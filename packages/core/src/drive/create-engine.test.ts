@@ -1,4 +1,4 @@
-import { ManualClock, type MemoryPeer, memoryTransport, mockHooks } from "@trunkline/core/testing";
+import { ManualClock, type MemoryPeer, mockHooks, mockTransport } from "@trunkline/core/testing";
 import { describe, expect, it, vi } from "vitest";
 import { AlreadyClosedError, TransportCloseError } from "../errors.ts";
 import type { Link, LinkListener } from "../ports/transport.ts";
@@ -26,9 +26,9 @@ interface Setup extends Partial<Omit<EngineInit, "hooks">> {
   readonly onLink?: (peer: MemoryPeer) => void;
 }
 
-function setUp({ hooks: given = {}, like = "node", onLink = (peer) => peer.accept(), ...init }: Setup = {}) {
+function setUp({ hooks: given = {}, like = "node", onLink, ...init }: Setup = {}) {
   const clock = new ManualClock();
-  const memory = memoryTransport({ like, onLink });
+  const memory = mockTransport({ like, ...(onLink && { onLink }) });
   const mock = mockHooks(given);
   const states: EngineState[] = [];
   const errors: unknown[] = [];
@@ -415,6 +415,70 @@ describe("stop", () => {
     expect(t.states).toEqual(["starting", "started", "restarting", "started", "stopping", "stopped"]);
   });
 
+  it("every wait ends when its signal aborts, and listens to it no longer than that", async () => {
+    const listening = new Set<() => void>();
+    const controller = new AbortController();
+    const signal = {
+      get aborted() {
+        return controller.signal.aborted;
+      },
+      reason: "enough",
+      addEventListener: (type: "abort", listener: () => void) => {
+        listening.add(listener);
+        controller.signal.addEventListener(type, listener);
+      },
+      removeEventListener: (type: "abort", listener: () => void) => {
+        listening.delete(listener);
+        controller.signal.removeEventListener(type, listener);
+      },
+    };
+    const opening = deferred<void>();
+    const closing = deferred<undefined>();
+    const t = setUp({ hooks: { onOpen: () => opening.promise, onClose: () => closing.promise } });
+    const start = t.engine.start();
+    const whileStarting = t.engine.isStarted({ signal });
+    expect(listening.size).toBe(1);
+    opening.resolve();
+    await start;
+    expect([await whileStarting, listening.size]).toEqual([true, 0]);
+
+    const conn = t.mock.of("onOpen")[0]?.conn;
+    const waits: Record<string, Promise<unknown>> = {};
+    waits["conn.read"] = caught(conn?.read({ signal }) ?? Promise.resolve());
+    const lease = await t.engine.pause({ signal });
+    waits["lease.read"] = caught(lease.read({ signal }));
+    waits["pause"] = caught(t.engine.pause({ signal }));
+    waits["exclusive"] = caught(t.engine.exclusive(() => "never", { signal }));
+    waits["context.pause"] = caught(t.mock.of("onOpen")[0]?.pause({ signal }) ?? Promise.resolve());
+    waits["stop"] = caught(t.engine.stop({ signal }));
+    waits["isStarted"] = caught(t.engine.isStarted({ signal }));
+    waits["start"] = caught(t.engine.start({ signal }));
+    await settled();
+    expect(t.engine.state).toBe("stopping");
+    expect(listening.size).toBe(Object.keys(waits).length);
+    controller.abort();
+    const errors = await Promise.all(Object.values(waits));
+    expect(listening.size).toBe(0);
+    for (const [index, name] of Object.keys(waits).entries()) {
+      const error = errors[index];
+      expect([name, error]).toEqual([
+        name,
+        name === "start"
+          ? expect.objectContaining({ code: "link.start-failed", cause: "enough" })
+          : expect.objectContaining({ code: "usage.aborted" }),
+      ]);
+    }
+    // They ended, what they waited for did not.
+    expect(t.engine.state).toBe("stopping");
+    lease.release();
+    closing.resolve(undefined);
+    await settled();
+    expect([t.engine.state, t.memory.alive, t.clock.timers]).toEqual(["stopped", 0, 0]);
+
+    await expect(t.engine.start({ signal })).rejects.toMatchObject({ cause: "enough" });
+    expect([t.memory.peers.length, listening.size]).toEqual([1, 0]);
+  });
+
   it("is what asyncDispose does, and no error when it is stopped already", async () => {
     const t = await started();
     await t.engine[Symbol.asyncDispose]();
@@ -789,7 +853,7 @@ describe("hooks", () => {
   });
 
   it("G-34 onCloseError is told a close that fails, and the stop goes on", async () => {
-    const { transport } = memoryTransport({ onLink: (peer) => peer.accept() });
+    const { transport } = mockTransport();
     const broken = new Error("broken");
     const t = await started({
       transport: {
@@ -1037,7 +1101,7 @@ describe("a transport that misbehaves", () => {
 
   /** Fails the first start, and a return once: with what, and is the engine as good as ever afterwards? */
   async function opens(open: (listener: LinkListener) => Link): Promise<unknown[]> {
-    const memory = memoryTransport({ onLink: (peer) => peer.accept() });
+    const memory = mockTransport();
     let naughty = true;
     const t = setUp({
       options: { backoff: () => 1_000 },

@@ -81,7 +81,7 @@ export function createEngine<Value = string | Uint8Array>(init: EngineInit<Value
     },
     start: (options) => driver.start(options),
     stop: (options) => driver.stop(options),
-    isStarted: () => driver.isStarted(),
+    isStarted: (options) => driver.isStarted(options),
     pause: (options) => driver.pause(options),
     exclusive: async (use, options) => {
       const lease = await driver.pause(options);

@@ -13,7 +13,7 @@ import {
   TimeoutError,
 } from "./engine-errors.ts";
 import { Gate } from "./engine-gate.ts";
-import type { CloseMessage, EngineState, Lease, OpenContext, StartOptions, StopOptions } from "./engine-hooks.ts";
+import type { CloseMessage, EngineState, Lease, SignalOptions, StartOptions, StopOptions } from "./engine-hooks.ts";
 import { createLease } from "./engine-lease.ts";
 import { EngineMachine } from "./engine-machine.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -62,13 +62,15 @@ export class EngineDriver<Value> {
     return this.#parts.tracer.during("stop", {}, (span) => this.#stop(options, span));
   }
 
-  async isStarted(): Promise<boolean> {
-    if (this.state === "starting") await this.#starting?.promise.catch(() => {});
-    while (this.state === "stopping") await this.#done.promise;
+  async isStarted({ signal }: SignalOptions = {}): Promise<boolean> {
+    const { clock } = this.#parts;
+    const started = this.#starting?.promise.catch(() => {});
+    if (started) await wait(started, "isStarted", clock, { signal });
+    while (this.state === "stopping") await wait(this.#done.promise, "isStarted", clock, { signal });
     return this.state !== "stopped";
   }
 
-  async pause({ signal }: Parameters<OpenContext<Value>["pause"]>[0] = {}): Promise<Lease<Value>> {
+  async pause({ signal }: SignalOptions = {}): Promise<Lease<Value>> {
     if (this.state === "stopped") throw new EngineNotStartedError();
     const gate = this.#gate;
     await gate.acquire(signal);
@@ -82,12 +84,14 @@ export class EngineDriver<Value> {
   }
 
   async #start({ signal, lifetimeSignal }: StartOptions, span: EngineSpan): Promise<void> {
-    while (this.state === "stopping") await this.#done.promise;
-    if (this.state !== "stopped") {
-      throw new EngineStartError(new UsageError("usage.already-open", "engine has already started"));
+    while (this.state === "stopping" && signal?.aborted !== true) {
+      await wait(this.#done.promise, "start", this.#parts.clock, { signal }).catch(() => {});
     }
     for (const given of [signal, lifetimeSignal]) {
       if (given?.aborted) throw new EngineStartError(reasonOf(given));
+    }
+    if (this.state !== "stopped") {
+      throw new EngineStartError(new UsageError("usage.already-open", "engine has already started"));
     }
     this.#run++;
     this.#starting = deferred();

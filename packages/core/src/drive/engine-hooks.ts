@@ -24,7 +24,8 @@ export interface EngineMessage<Value> {
   readonly value: Value;
 }
 
-interface SignalOptions {
+export interface SignalOptions {
+  /** Ends the wait when it aborts. */
   readonly signal?: AbortSignalLike | undefined;
 }
 
@@ -189,8 +190,11 @@ export interface Engine<Value = string | Uint8Array> {
    * @throws {AbortError} when `signal` aborts; the stop goes on
    */
   stop(options?: StopOptions): Promise<void>;
-  /** Whether it is started, once it is neither starting nor stopping. True while restarting. */
-  isStarted(): Promise<boolean>;
+  /**
+   * Whether it is started, once it is neither starting nor stopping. True while restarting.
+   * @throws {UsageError} `usage.aborted`
+   */
+  isStarted(options?: SignalOptions): Promise<boolean>;
   /**
    * Waits in line for sole use of the connection. Handlers in flight go on.
    * @throws {EngineNotStartedError} @throws {UsageError} `usage.aborted`

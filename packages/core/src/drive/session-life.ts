@@ -3,7 +3,7 @@ import type { LinkClose } from "../ports/transport.ts";
 import { CloseCode } from "../wire/codes.ts";
 import { AbortError } from "./engine-errors.ts";
 import type { Gate } from "./engine-gate.ts";
-import type { CloseMessage, EngineHooks, Lease, OpenContext } from "./engine-hooks.ts";
+import type { CloseMessage, EngineHooks, Lease, OpenContext, SignalOptions } from "./engine-hooks.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { EngineSession } from "./engine-session.ts";
 import type { EngineSpan } from "./engine-tracer.ts";
@@ -29,7 +29,7 @@ export interface LifeHost<Value> {
   ending(again: boolean): void;
   /** `onClose` has returned: the link may be closed. */
   ended(life: SessionLife<Value>, goodbye: CloseMessage): void;
-  pause(options?: Parameters<OpenContext<Value>["pause"]>[0]): Promise<Lease<Value>>;
+  pause(options?: SignalOptions): Promise<Lease<Value>>;
 }
 
 export interface LifeOptions {

@@ -8,4 +8,6 @@ export {
   transportContract,
 } from "./transport-contract.ts";
 export { type Replayed, replay, type SessionLine, sessionDefaults } from "./replay.ts";
+export { mockTransport } from "./mock-transport.ts";
+export { echoServer } from "./echo-server.ts";
 export { type HookCall, mockHooks, type MockHooks } from "./mock-hooks.ts";

@@ -14,7 +14,9 @@ export interface MockHooks<Value = string | Uint8Array> {
   /** Every call, oldest first. */
   readonly calls: readonly HookCall<Value>[];
   /** What the calls of one hook were given, oldest first. */
-  of<Name extends keyof EngineHooks<Value>>(hook: Name): Extract<HookCall<Value>, { readonly hook: Name }>["context"][];
+  readonly of: <Name extends keyof EngineHooks<Value>>(
+    hook: Name,
+  ) => Extract<HookCall<Value>, { readonly hook: Name }>["context"][];
 }
 
 /** Engine hooks that remember: `const { hooks, of } = mockHooks(); …; of("onMessage").map(({ data }) => data)`. */
