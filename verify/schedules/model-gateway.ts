@@ -1,5 +1,6 @@
 // A gateway without sockets: the real sessions and the real hub over a model broker.
-import { keyring } from "../../packages/gateway/src/auth/api-key.ts";
+import { createEntrance } from "../../packages/gateway/src/auth/entrance.ts";
+import { ReadRequest } from "../../packages/gateway/src/auth/request-info.ts";
 import { Fence } from "../../packages/gateway/src/fence.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
 import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
@@ -50,7 +51,7 @@ export class ModelGateway {
         pendingPublishes: 100,
       },
       hub: this.#hub,
-      keyring: keyring({ secretKeys: [{ key: secretKey, account }] }),
+      entrance: createEntrance({ secretKeys: [{ key: secretKey, account }] }, onError),
       fence: new Fence({ broker: null, onError }),
       clock,
       maxUnreadBytes: Number.POSITIVE_INFINITY,
@@ -74,7 +75,7 @@ export class ModelGateway {
 
   accept(link: ModelLink): void {
     const admitted = { kind: "admitted", dialect: "v1", principal: null } as const;
-    const driver = new SessionDriver(this.#host, admitted, undefined);
+    const driver = new SessionDriver(this.#host, admitted, new ReadRequest({ headers: {} }));
     this.#sessions.add(driver);
     link.accept(driver);
     // Only what a session uses of a socket is there.

@@ -1,26 +1,49 @@
 import { expect, it } from "vitest";
-import { type Situation, type UpgradeRequest, decideAdmission, pathOf } from "./admission.ts";
-import { keyring } from "./auth/api-key.ts";
+import { type Situation, admit, decideAdmission } from "./admission.ts";
+import { createEntrance } from "./auth/entrance.ts";
+import { ReadRequest, pathOf } from "./auth/request-info.ts";
 
-const situation: Situation = {
-  keyring: keyring({
+const entrance = createEntrance(
+  {
     secretKeys: [{ key: "a&b=c+d#e", account: "acme" }],
     publicKeys: [{ key: "pk", channel: "news", account: "acme" }],
-  }),
+  },
+  () => {},
+);
+const situation: Situation = {
   origins: ["https://listed.example"],
   draining: false,
   greeting: 0,
   maxGreeting: 10,
 };
-const request: UpgradeRequest = {
-  url: "/api/ws/v1/events",
-  host: "gateway.example:8080",
-  origin: undefined,
-  authorization: undefined,
-  protocols: "trunkline.v1",
-};
-const decide = (change: Partial<UpgradeRequest>, now: Partial<Situation> = {}) =>
-  decideAdmission({ ...request, ...change }, { ...situation, ...now });
+interface Change {
+  readonly url?: string;
+  readonly origin?: string;
+  readonly authorization?: string;
+  readonly protocols?: string | undefined;
+}
+const url = "/api/ws/v1/events";
+
+/** Both steps at once, as long as nobody has to wait. */
+function decide(change: Change, now: Partial<Situation> = {}) {
+  const { protocols, origin, authorization } = { protocols: "trunkline.v1", ...change };
+  const request = new ReadRequest({
+    url: change.url ?? url,
+    headers: {
+      host: "gateway.example:8080",
+      ...(origin !== undefined && { origin }),
+      ...(authorization !== undefined && { authorization }),
+      ...(protocols !== undefined && { "sec-websocket-protocol": protocols }),
+    },
+  });
+  const is = { ...situation, ...now };
+  const admission = decideAdmission(request, is);
+  if (admission.kind !== "applicant") return admission;
+  const entry = { token: admission.token, request };
+  const who = admission.dialect === "v1" ? entrance.beforeHello(entry) : entrance.enter(entry);
+  if (who instanceof Promise) throw new Error("expected an answer at once");
+  return admit(admission, who, is);
+}
 
 it("leaves other paths alone, whatever else is wrong with them", () => {
   for (const url of ["/", "/api/ws/v1/events/", "/api/ws/v1/eventsx", "/x?/api/ws/v1/events", "", "//"]) {
@@ -32,19 +55,19 @@ it("§2.1 the offered subprotocol is the dialect; only unknown ones are refused"
   expect(decide({})).toEqual({ kind: "admitted", dialect: "v1", principal: null });
   expect(decide({ protocols: "graphql-ws , trunkline.v1" })).toMatchObject({ dialect: "v1" });
   expect(decide({ protocols: "graphql-ws" })).toMatchObject({ kind: "refused", status: 400 });
-  expect(decide({ protocols: undefined, url: `${request.url}?api_key=pk` })).toMatchObject({
+  expect(decide({ protocols: undefined, url: `${url}?api_key=pk` })).toMatchObject({
     kind: "admitted",
     dialect: "plain",
   });
 });
 
 it("§10.1 the key of the query arrives intact when it is escaped, and counts in the plain dialect alone", () => {
-  const url = `${request.url}?x=1&api_key=${encodeURIComponent("a&b=c+d#e")}`;
-  expect(decide({ url, protocols: undefined })).toMatchObject({
+  const keyed = `${url}?x=1&api_key=${encodeURIComponent("a&b=c+d#e")}`;
+  expect(decide({ url: keyed, protocols: undefined })).toMatchObject({
     kind: "admitted",
     principal: { kind: "secret", account: "acme" },
   });
-  expect(decide({ url })).toMatchObject({ dialect: "v1", principal: null });
+  expect(decide({ url: keyed })).toMatchObject({ dialect: "v1", principal: null });
 });
 
 it("§2.2 a header is judged before the upgrade", () => {
@@ -80,4 +103,14 @@ it("§7.4, §9 nobody comes in while it drains, or while too many have not said 
 it("R-14 a path that is logged has no query", () => {
   expect(pathOf("/a?api_key=secret#x")).toBe("/a");
   expect(pathOf("/a#api_key=secret")).toBe("/a");
+});
+
+it("what is the gateway's own trouble is a status in every dialect", () => {
+  const failed = { ok: false, status: 500, error: { code: "gateway.internal", message: "m" } } as const;
+  for (const dialect of ["v1", "plain"] as const) {
+    const applicant = { kind: "applicant", dialect, token: undefined } as const;
+    expect(admit(applicant, failed, situation)).toMatchObject({ kind: "refused", status: 500 });
+    expect(admit(applicant, { ...failed, status: 503 }, situation)).toMatchObject({ kind: "refused", status: 503 });
+    expect(admit(applicant, null, { draining: true })).toMatchObject({ kind: "refused", status: 503 });
+  }
 });

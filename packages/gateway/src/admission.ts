@@ -1,27 +1,17 @@
-// May this upgrade come in, and as what? PROTOCOL §2, §10.1. Pure, but for the keyring it is handed.
+// May this upgrade come in, and as what? PROTOCOL §2, §10.1. Pure, in two steps: before it is known who it is, and after.
 import { type StreamRequest, type WireError, socketPath, subprotocol } from "@trunkline/core/wire";
-import type { Keyring } from "./auth/api-key.ts";
+import type { Authenticated } from "./auth/entrance.ts";
 import type { Principal } from "./auth/principal.ts";
+import { type RequestInfo, keyParam } from "./auth/request-info.ts";
+import type { Unavailable } from "./auth/waiting-room.ts";
 import type { Dialect } from "./dialect.ts";
-
-/** What an upgrade request says. Header values as they came; `undefined` when absent. */
-export interface UpgradeRequest {
-  /** Path and query. */
-  readonly url: string;
-  readonly host: string | undefined;
-  readonly origin: string | undefined;
-  readonly authorization: string | undefined;
-  /** `Sec-WebSocket-Protocol`. */
-  readonly protocols: string | undefined;
-}
 
 /** What the gateway is like just now. */
 export interface Situation {
-  readonly keyring: Keyring;
   /** Origins besides the gateway's own, as browsers send them; "*" is any. */
   readonly origins: readonly string[];
   readonly draining: boolean;
-  /** Links that have not said hello, and how many there may be. */
+  /** Links that have not said hello or wait to be let in, and how many there may be. */
   readonly greeting: number;
   readonly maxGreeting: number;
 }
@@ -45,45 +35,64 @@ export type Admitted =
 
 export interface Refused {
   readonly kind: "refused";
-  readonly status: 400 | 401 | 403 | 503;
+  readonly status: 400 | 401 | 403 | 500 | 503;
   readonly error: WireError;
 }
 
+/** An upgrade that may come in if it is somebody's. */
+export interface Applicant {
+  readonly kind: "applicant";
+  readonly dialect: Dialect;
+  readonly token: string | undefined;
+}
+
 export type Admission =
-  | Admitted
+  | Applicant
+  | Extract<Admitted, { readonly kind: "turned-away" }>
   /** Somebody else's path. */
   | { readonly kind: "not-ours" }
   | Refused;
 
-/** The path of a URL, fit for logs: a query may hold a key. */
-export function pathOf(url: string): string {
-  const end = url.search(/[?#]/);
-  return end === -1 ? url : url.slice(0, end);
-}
-
-export function decideAdmission(request: UpgradeRequest, situation: Situation): Admission {
-  if (pathOf(request.url) !== socketPath) return { kind: "not-ours" };
+/** All that can be said before it is known who it is. */
+export function decideAdmission(request: RequestInfo, situation: Situation): Admission {
+  if (request.path !== socketPath) return { kind: "not-ours" };
   const full = noRoom(situation);
   if (full !== null) return full;
-  const offered = (request.protocols ?? "").split(",").map((name) => name.trim());
+  const protocols = request.headers["sec-websocket-protocol"];
+  const offered = (protocols ?? "").split(",").map((name) => name.trim());
   const dialect: Dialect = offered.includes(subprotocol) ? "v1" : "plain";
-  if (dialect === "plain" && request.protocols !== undefined) {
+  if (dialect === "plain" && protocols !== undefined) {
     return refuse(400, "gateway.unsupported", `expected the subprotocol ${subprotocol} or none, got others`);
   }
-  const turnAway = (status: 401 | 403, error: WireError): Admission =>
-    dialect === "plain" ? { kind: "turned-away", dialect, error } : { kind: "refused", status, error };
-  const { origin } = request;
-  if (origin !== undefined && !originAllowed(origin, request.host, situation.origins)) {
-    return turnAway(403, foreignPage(origin));
+  const { origin, host } = request;
+  if (origin !== undefined && !originAllowed(origin, host, situation.origins)) {
+    return turnAway(dialect, 403, foreignPage(origin));
   }
-  const bearer = bearerOf(request.authorization);
-  if (bearer === null) return turnAway(401, noBearer);
-  const credential = bearer ?? (dialect === "plain" ? queryKey(request.url) : undefined);
-  // A hello will bring one, or say that there is none.
-  if (dialect === "v1" && credential === undefined) return { kind: "admitted", dialect, principal: null };
-  const authenticated = situation.keyring.authenticate(credential, { origin });
-  if (authenticated.ok) return { kind: "admitted", dialect, principal: authenticated.principal };
-  return turnAway(authenticated.status, authenticated.error);
+  const bearer = bearerOf(request.headers.authorization);
+  if (bearer === null) return turnAway(dialect, 401, noBearer);
+  return { kind: "applicant", dialect, token: bearer ?? (dialect === "plain" ? queryKey(request) : undefined) };
+}
+
+/** The rest. `who` null: `hello` will say. */
+export function admit(
+  { dialect }: Applicant,
+  who: Authenticated | Unavailable | null,
+  { draining }: Pick<Situation, "draining">,
+): Admitted | Refused {
+  // Finding out may have outlasted the gateway's day.
+  if (draining) return shuttingDown;
+  if (who === null || who.ok) return { kind: "admitted", dialect, principal: who === null ? null : who.principal };
+  return turnAway(dialect, who.status, who.error);
+}
+
+/** PROTOCOL §10.1: refusals of the plain dialect are told after the upgrade; what is the gateway's own trouble never is. */
+function turnAway(
+  dialect: Dialect,
+  status: 401 | 403 | 500 | 503,
+  error: WireError,
+): Extract<Admitted, { readonly kind: "turned-away" }> | Refused {
+  const isTold = dialect === "plain" && status < 500;
+  return isTold ? { kind: "turned-away", dialect: "plain", error } : { kind: "refused", status, error };
 }
 
 export function refuse(status: Refused["status"], code: string, message: string): Refused {
@@ -92,7 +101,7 @@ export function refuse(status: Refused["status"], code: string, message: string)
 
 /** Why nobody comes in just now, or null. */
 export function noRoom({ draining, greeting, maxGreeting }: Situation): Refused | null {
-  if (draining) return refuse(503, "gateway.unavailable", "the gateway is shutting down; come back shortly");
+  if (draining) return shuttingDown;
   if (greeting < maxGreeting) return null;
   return refuse(
     503,
@@ -100,6 +109,8 @@ export function noRoom({ draining, greeting, maxGreeting }: Situation): Refused 
     `expected at most ${maxGreeting} links without a hello, got one more; come back shortly`,
   );
 }
+
+export const shuttingDown = refuse(503, "gateway.unavailable", "the gateway is shutting down; come back shortly");
 
 export function foreignPage(origin: string): WireError {
   const message = `expected a page of this host or of a listed origin, got ${JSON.stringify(origin.slice(0, 256))}; list it in \`origins\``;
@@ -125,8 +136,7 @@ export function bearerOf(authorization: string | undefined): string | undefined 
   return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? null;
 }
 
-function queryKey(url: string): string | undefined {
-  const query = url.indexOf("?");
-  const key = query === -1 ? null : new URLSearchParams(url.slice(query + 1)).get("api_key");
+function queryKey({ params }: RequestInfo): string | undefined {
+  const key = params.get(keyParam);
   return key === null || key === "" ? undefined : key;
 }

@@ -1,5 +1,6 @@
 // One connected client, as gateway code sees it.
 import type { Principal } from "./auth/principal.ts";
+import type { RequestInfo } from "./auth/request-info.ts";
 import type { Dialect } from "./dialect.ts";
 
 export interface Connection {
@@ -7,7 +8,9 @@ export interface Connection {
   readonly id: string;
   readonly principal: Principal;
   readonly dialect: Dialect;
-  /** Address of the peer, which may be a proxy; undefined when the socket had none. */
+  /** What it came in with: path, query, cookies, headers. */
+  readonly request: RequestInfo;
+  /** Address of the peer, as in `request`. */
   readonly remoteAddress: string | undefined;
   /** Channels the connection is on. */
   readonly channels: readonly string[];

@@ -5,8 +5,10 @@ import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import { type Publishing, createPublishing } from "@trunkline/core/publish";
 import { type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
-import { type Admitted, type Situation, pathOf } from "./admission.ts";
-import { keyring } from "./auth/api-key.ts";
+import type { Admitted, Situation } from "./admission.ts";
+import { createEntrance } from "./auth/entrance.ts";
+import { type RequestInfo, pathOf } from "./auth/request-info.ts";
+import { WaitingRoom } from "./auth/waiting-room.ts";
 import type { Connection } from "./connection.ts";
 import { createEventStreamDoor } from "./doors/event-stream.ts";
 import { createHealth } from "./doors/health.ts";
@@ -58,6 +60,7 @@ class NodeGateway implements Gateway {
   readonly #relay: LinkRelay;
   readonly #headTimer: HeadTimer;
   readonly #fence: Fence;
+  readonly #waitingRoom: WaitingRoom;
   readonly #publishing: Publishing;
   readonly #publishApi: ReturnType<typeof createPublishApi>;
   readonly #health: ReturnType<typeof createHealth>;
@@ -70,7 +73,6 @@ class NodeGateway implements Gateway {
   #closed = false;
 
   constructor(options: GatewayOptions) {
-    const keys = keyring(options);
     const resolved = resolveOptions(options);
     const { limits } = resolved;
     const stats = this.#stats;
@@ -82,6 +84,14 @@ class NodeGateway implements Gateway {
     this.#roster = roster;
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
+    const entrance = createEntrance(options, (cause) => this.#events.callbackFailed("authenticate", cause));
+    const waitingRoom = new WaitingRoom({
+      clock,
+      withinMs: resolved.greetTimeoutMs,
+      hasRoom: () => this.#greeting < limits.greetings,
+      onWaiting: (change) => (this.#greeting += change),
+    });
+    this.#waitingRoom = waitingRoom;
     const { history } = options;
     const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
     const broker = options.broker ?? memoryBroker(own);
@@ -110,7 +120,9 @@ class NodeGateway implements Gateway {
       logger,
     });
     this.#publishApi = createPublishApi({
-      keyring: keys,
+      entrance,
+      waitingRoom,
+      origins: resolved.origins,
       publishing: this.#publishing,
       isAccepting: () => !stats.draining,
       maxBodyBytes: limits.bodyBytes,
@@ -123,7 +135,6 @@ class NodeGateway implements Gateway {
     const { incomingBytes } = limits;
     const maxUnreadBytes = limits.unreadBytes + limits.eventBytes + answersBytes;
     const situation = (): Situation => ({
-      keyring: keys,
       origins: resolved.origins,
       draining: stats.draining,
       greeting: this.#greeting,
@@ -131,21 +142,19 @@ class NodeGateway implements Gateway {
     });
     const accept = (
       admitted: Admitted,
-      origin: string | undefined,
+      request: RequestInfo,
       linkTo: (session: SessionDriver) => SessionLink,
     ): void => {
-      const driver = new SessionDriver(this.#host, admitted, origin);
+      const driver = new SessionDriver(this.#host, admitted, request);
       roster.add(driver);
       this.#headTimer.start();
       driver.start(linkTo(driver), admitted);
     };
+    const door = { entrance, waitingRoom, incomingBytes, stats, logger, situation };
     this.#upgrade = createUpgradeDoor({
-      incomingBytes,
-      stats,
-      logger,
-      situation,
-      accept: (admitted, ws, socket, origin) =>
-        accept(admitted, origin, (session) => new WsLink(ws, socket, session, maxUnreadBytes)),
+      ...door,
+      accept: (admitted, ws, socket, request) =>
+        accept(admitted, request, (session) => new WsLink(ws, socket, session, maxUnreadBytes)),
     });
     // A broker of the gateway's own has no other gateways.
     this.#relay = new LinkRelay({
@@ -155,12 +164,9 @@ class NodeGateway implements Gateway {
     });
     this.#fence = new Fence({ broker: options.broker ?? null, onError: (error) => this.#events.report(error) });
     this.#eventStream = createEventStreamDoor({
-      incomingBytes,
+      ...door,
       bodyTimeoutMs: resolved.bodyTimeoutMs,
       clock,
-      stats,
-      logger,
-      situation,
       accept,
       relay: this.#relay,
     });
@@ -172,11 +178,11 @@ class NodeGateway implements Gateway {
         subscriptions: limits.subscriptions,
         rate: limits.messagesPerSecond,
         burst: limits.messageBurst,
-        canSubscribe: options.authorize !== undefined,
+        canSubscribe: options.authorize !== undefined || options.authenticate !== undefined,
         pendingPublishes: limits.pendingPublishes,
       },
       hub: this.#hub,
-      keyring: keys,
+      entrance,
       fence: this.#fence,
       clock,
       maxUnreadBytes,
@@ -262,6 +268,7 @@ class NodeGateway implements Gateway {
 
   async #close(drainMs: number): Promise<void> {
     this.#stats.draining = true;
+    this.#waitingRoom.clear();
     this.#events.logger.info("draining", { connections: this.#roster.sessions.length, drainMs });
     await letGo(this.#roster, this.#hub, this.#clock, drainMs);
     for (const attachment of this.#attachments) attachment.detach();

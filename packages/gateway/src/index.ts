@@ -1,5 +1,7 @@
-export { type KeyringOptions, type PublicKey, type SecretKey } from "./auth/api-key.ts";
-export { type Principal } from "./auth/principal.ts";
+export { type PublicKey, type SecretKey } from "./auth/api-key.ts";
+export { type Authenticator, type Entry, RequestAuthenticator, requestAuthenticator } from "./auth/authenticator.ts";
+export { type Principal, type UserPrincipal } from "./auth/principal.ts";
+export { type RequestInfo } from "./auth/request-info.ts";
 export { type Connection } from "./connection.ts";
 export { createGateway } from "./create-gateway.ts";
 export { type Dialect } from "./dialect.ts";

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Principal } from "./auth/principal.ts";
+import { ReadRequest } from "./auth/request-info.ts";
 import { createPublishing } from "@trunkline/core/publish";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
@@ -20,6 +21,7 @@ function setUp(authorize?: GatewayOptions["authorizePublish"]) {
     id: "c",
     principal,
     dialect: "v1" as const,
+    request: new ReadRequest({ headers: {} }),
     remoteAddress: undefined,
     channels: [],
     subscribe() {},
@@ -110,4 +112,32 @@ it("§8.2 ids are per principal; §8.6 a repetition that is too old is told so, 
     ok: false,
     error: { code: "gateway.bad-request" },
   });
+});
+
+it("a user publishes where its principal says, and elsewhere only what the authorizer allows", async () => {
+  const user: Principal = { kind: "user", account: "acme", id: "ada", mayPublish: ["chat.*", "lobby"] };
+  const publish = async ({ link, author }: ReturnType<typeof setUp>, channel?: string) =>
+    (await link.publish(author(user), { event: "e", ...(channel !== undefined && { channel }) }, undefined)).ok;
+  const alone = setUp();
+  const channels = ["chat.1", "chat.", "lobby", "chat", "lobby2", "account.acme", undefined];
+  expect(await Promise.all(channels.map((channel) => publish(alone, channel)))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  const asked: string[] = [];
+  const judged = setUp(({ channel }) => {
+    asked.push(channel);
+    return channel === "news";
+  });
+  expect([await publish(judged, "lobby"), await publish(judged, "news"), await publish(judged, "x")]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(asked).toEqual(["news", "x"]);
 });

@@ -8,7 +8,7 @@ import type { PublishAttempt } from "./options.ts";
 
 export interface LinkPublishingOptions {
   readonly publishing: Publishing;
-  /** Decides on those without a secret key; undefined: none of them may. */
+  /** Decides on what a principal may not publish by itself; undefined: no. */
   readonly authorize: ((attempt: PublishAttempt) => boolean | Promise<boolean>) | undefined;
   readonly stats: GatewayStats;
   /** The authorizer threw or rejected. */
@@ -38,12 +38,13 @@ export function createLinkPublishing(options: LinkPublishingOptions): LinkPublis
       const scope = { account, dedupePrefix: principalKey(principal) };
       if (retryMs !== undefined && request.id === undefined)
         return refuse(400, "gateway.bad-request", "id: expected the one of the first attempt with retryMs, got none");
-      if (!mayPublish(principal)) {
+      const { channel = accountChannel(account) } = request;
+      if (!mayPublish(principal, channel)) {
         if (authorize === undefined) return refuse(403, "gateway.forbidden", forbidden);
         // An authorizer is asked about names only that can be names.
         const problem = publishProblem(request);
         if (problem !== null) return refuse(400, "gateway.bad-request", problem);
-        const { event, channel = accountChannel(account) } = request;
+        const { event } = request;
         try {
           const answer = authorize({ principal, channel, event, connection: author });
           const allowed = typeof answer === "boolean" ? answer : (await answer) === true;

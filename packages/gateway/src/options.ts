@@ -3,6 +3,7 @@ import { UsageError } from "@trunkline/core/errors";
 import type { Broker, Clock, Logger } from "@trunkline/core/ports";
 import type { Contract } from "@trunkline/core/wire";
 import type { PublicKey, SecretKey } from "./auth/api-key.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import type { MemoryBrokerOptions } from "./memory-broker.ts";
@@ -54,16 +55,22 @@ export interface GatewayOptions {
   readonly secretKeys?: readonly SecretKey[];
   /** Keys fit for pages: listen to one channel. */
   readonly publicKeys?: readonly PublicKey[];
-  /** Lets anybody listen to `account.default`. @defaultValue false */
+  /**
+   * Says whose a credential is that is none of these keys, or who a request without one is from; of a list, in its order, the
+   * first that knows. See `Authenticator`.
+   */
+  readonly authenticate?: Authenticator | readonly Authenticator[];
+  /** Lets anybody without a credential listen to `account.default`. @defaultValue false */
   readonly anonymous?: boolean;
   /**
    * Whether a client may subscribe to a channel it asks for. A throw or rejection is a no.
+   * Users are not asked about what they `mayListen` to.
    * @defaultValue absent: clients get the channels that the gateway puts them on, and no others
    */
   readonly authorize?: (request: SubscribeRequest) => boolean | Promise<boolean>;
   /**
-   * Whether a connection without a secret key may publish over its link; secret keys always may, inside their account. A throw or
-   * rejection is a no. Events go out in the order of its answers.
+   * Whether a connection may publish over its link what its principal alone does not allow: secret keys always may, inside their
+   * account, users where they `mayPublish`. A throw or rejection is a no. Events go out in the order of its answers.
    * @defaultValue absent: no
    */
   readonly authorizePublish?: (attempt: PublishAttempt) => boolean | Promise<boolean>;

@@ -4,9 +4,10 @@ import { UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger } from "@trunkline/core/ports";
 import { CloseCode, type StreamPosition, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
-import type { Keyring } from "./auth/api-key.ts";
 import { changedGrants } from "./auth/changed-grants.ts";
-import { type Principal, streamName } from "./auth/principal.ts";
+import type { Authenticated, Entrance } from "./auth/entrance.ts";
+import { type Principal, mayListen, streamName } from "./auth/principal.ts";
+import type { RequestInfo } from "./auth/request-info.ts";
 import type { Connection } from "./connection.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
 import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
@@ -26,7 +27,7 @@ import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionSta
 export interface SessionHost {
   readonly config: SessionConfig;
   readonly hub: Hub;
-  readonly keyring: Keyring;
+  readonly entrance: Entrance;
   readonly fence: Fence;
   readonly clock: Clock;
   /** Bytes that answers may leave unread, beyond what events may. */
@@ -40,7 +41,7 @@ export interface SessionHost {
   announce(connection: Connection): Promise<unknown> | null;
   /** A user's callback failed. */
   callbackFailed(what: string, cause: unknown): void;
-  /** One more or less link that has not said hello. */
+  /** One more or less link that has not said hello, or waits to be let in. */
   onGreeting(change: 1 | -1): void;
   /** The session is over; its link may still be saying goodbye. `announced`: gateway code has seen it. */
   onOver(driver: SessionDriver, announced: boolean, code: number): void;
@@ -57,8 +58,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   /** Index in the gateway's list of connections. */
   slot = -1;
   readonly #host: SessionHost;
-  /** Sent with the upgrade; a secret key in `hello` is refused when there is one. */
-  readonly #origin: string | undefined;
+  readonly request: RequestInfo;
   /** Number of this link of its client, which `#client` names; null when it does not count them. */
   generation = 0;
   #client: string | null = null;
@@ -77,9 +77,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   /** Which feed the next ping begins with, when there are more than it can tell of. */
   #turn = 0;
 
-  constructor(host: SessionHost, admitted: Admitted, origin: string | undefined) {
+  constructor(host: SessionHost, admitted: Admitted, request: RequestInfo) {
     this.#host = host;
-    this.#origin = origin;
+    this.request = request;
     const { dialect, eventStream } = admitted;
     this.form = forms[eventStream === undefined ? dialect : (`${dialect}-stream` as const)];
     this.#principal = admitted.kind === "admitted" ? admitted.principal : null;
@@ -109,16 +109,17 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   }
 
   get remoteAddress(): string | undefined {
-    return this.link.remoteAddress;
+    return this.request.remoteAddress;
   }
 
   get channels(): readonly string[] {
     return this.#state.phase === "closed" ? [] : [...this.#state.streams.on.keys()];
   }
 
-  /** Whether the link still waits for a `hello`. */
+  /** Whether it is not known yet who it is. */
   get #greeting(): boolean {
-    return this.#state.phase === "greeting";
+    const state = this.#state;
+    return state.phase === "greeting" || (state.phase === "entering" && state.step === "authenticating");
   }
 
   get over(): boolean {
@@ -281,16 +282,18 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   }
 
   #authenticate(token: string | undefined): void {
-    const authenticated = this.#host.keyring.authenticate(token, { origin: this.#origin });
-    if (authenticated.ok) {
-      const { principal } = authenticated;
-      // A fresh token has to be accepted first.
-      this.#principal ??= principal;
-      const now = this.#host.clock.now();
-      this.#input({ kind: "authenticated", principal, endsAt: this.#endOf(principal), now });
-    } else {
-      this.#input({ kind: "rejected", status: authenticated.status, error: authenticated.error });
-    }
+    const who = this.#host.entrance.atHello({ token, request: this.request });
+    if (who instanceof Promise) void who.then((said) => this.#onWho(said));
+    else this.#onWho(who);
+  }
+
+  #onWho(who: Authenticated): void {
+    if (!who.ok) return this.#input({ kind: "rejected", status: who.status, error: who.error });
+    const { principal } = who;
+    // A fresh token has to be accepted first.
+    this.#principal ??= principal;
+    const now = this.#host.clock.now();
+    this.#input({ kind: "authenticated", principal, endsAt: this.#endOf(principal), now });
   }
 
   /** When a token ends, by the clock that never jumps: looked up once, when the token is taken. */
@@ -327,9 +330,9 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   }
 
   async #authorize(channel: string): Promise<void> {
-    let allowed = false;
+    let allowed = mayListen(this.principal, channel);
     try {
-      allowed = (await this.#host.authorize?.({ principal: this.principal, channel, connection: this })) === true;
+      allowed ||= (await this.#host.authorize?.({ principal: this.principal, channel, connection: this })) === true;
     } catch (cause) {
       this.#host.callbackFailed("authorize", cause);
     }

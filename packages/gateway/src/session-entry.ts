@@ -1,7 +1,7 @@
 // The way in, between `hello` and `connected`: who is it, what does gateway code say, which streams, with which verdicts.
 // PROTOCOL §2, §5.3, §5.4. Pure, as all of the session.
 import { CloseCode, type StreamRequest, type Verdict, type WireError, version } from "@trunkline/core/wire";
-import { type Principal, ownChannel } from "./auth/principal.ts";
+import { type Principal, ownChannels } from "./auth/principal.ts";
 import { expired, lifeOf, remaining } from "./session-auth.ts";
 import {
   type Alive,
@@ -14,6 +14,7 @@ import {
   type SessionConfig,
   type SessionEffect,
   type SessionStep,
+  end,
   fatal,
   send,
 } from "./session-state.ts";
@@ -57,12 +58,19 @@ export function onAuthenticated(state: LiveState, { principal, endsAt, now }: Au
 }
 
 function identified(state: Entering, principal: Principal): SessionStep {
-  const [streams] = putOn(state.streams, ownChannel(principal));
+  const streams = ownChannels(principal).reduce((soFar, channel) => putOn(soFar, channel)[0], state.streams);
   return [{ ...state, step: "announcing", streams }, [{ kind: "announce", link: state.link }]];
 }
 
-export function onRejected(state: LiveState, status: 401 | 403, error: WireError): SessionStep {
+export function onRejected(state: LiveState, status: 401 | 403 | 500, error: WireError): SessionStep {
   if (state.phase !== "entering" || state.step !== "authenticating") return [state, []];
+  if (status === 500) {
+    // No `error` before it: a client that gets one of ours stops for good, and this is none of its faults.
+    return end([
+      { kind: "refused", code: error.code },
+      { kind: "close", code: CloseCode.internalError, reason: error.message },
+    ]);
+  }
   // PROTOCOL §10.1: plain refusals all look alike.
   const code = status === 401 || state.dialect === "plain" ? CloseCode.unauthorized : CloseCode.forbidden;
   return fatal(code, error.code, error.message);

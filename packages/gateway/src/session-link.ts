@@ -3,7 +3,6 @@ import type { FeedLink } from "./hub/feed.ts";
 
 /** What a session needs of its link. */
 export interface SessionLink extends FeedLink {
-  readonly remoteAddress: string | undefined;
   /** Says goodbye after everything written; the peer gets a while to take it. */
   close(code: number, reason: string): void;
   /** Drops the connection at once. */

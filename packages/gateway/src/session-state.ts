@@ -106,7 +106,7 @@ export type SessionInput =
   | { readonly kind: "text"; readonly text: string; readonly now: number }
   | { readonly kind: "binary" }
   | Authenticated
-  | { readonly kind: "rejected"; readonly status: 401 | 403; readonly error: WireError }
+  | { readonly kind: "rejected"; readonly status: 401 | 403 | 500; readonly error: WireError }
   /** The gateway's listeners have seen the connection. */
   | { readonly kind: "announced" }
   /** In the order in which they came. */

@@ -114,6 +114,22 @@ describe("the way in", () => {
     ]);
   });
 
+  it("R-13 who can't be told apart because the gateway failed is closed with 1011, without an `error` that meant never", () => {
+    const error = { code: "gateway.internal", message: "m" };
+    const { effects } = play(v1, [hello(), { kind: "rejected", status: 500, error }]);
+    expect(effects[2]).toEqual([
+      { kind: "refused", code: error.code },
+      { kind: "close", code: 1011, reason: "m" },
+      { kind: "end" },
+    ]);
+  });
+
+  it("a user is on the channels it was granted, and on no other", () => {
+    const user: Principal = { kind: "user", account: "acme", id: "u", channels: ["a", "b"] };
+    const { effects } = play(v1, [hello(), { ...authenticated, principal: user }, announced]);
+    expect(effects[3]).toEqual([{ kind: "prepare", streams: [{ channel: "a" }, { channel: "b" }] }]);
+  });
+
   it("§2.5 a rejected token is 4401, a forbidden one 4403", () => {
     const error = { code: "gateway.unauthorized", message: "no" };
     for (const [status, code] of [
@@ -335,7 +351,13 @@ describe("an open connection", () => {
     expect(effects[1]).toContainEqual(expect.objectContaining({ kind: "close", code: 4408 }));
     // A fatal `error` would tell the client never to return.
     expect(kinds(effects[1] ?? [])).not.toContain("send");
-    expect(play(v1, [hello(), late]).effects[2]).toContainEqual(expect.objectContaining({ kind: "close", code: 1013 }));
+    // Nobody could say in time who it is.
+    const unknown = play(v1, [hello(), late]).effects[2] ?? [];
+    expect(unknown).toContainEqual(expect.objectContaining({ kind: "close", code: 4408 }));
+    expect(kinds(unknown)).not.toContain("send");
+    expect(play(v1, [hello(), authenticated, late]).effects[3]).toContainEqual(
+      expect.objectContaining({ kind: "close", code: 1013 }),
+    );
   });
 
   it("§7.4 drain is told once, and all else goes on", () => {

@@ -308,7 +308,7 @@ function onSweep(
     return end([
       {
         kind: "close",
-        code: CloseCode.tryAgainLater,
+        code: state.step === "authenticating" ? CloseCode.timeout : CloseCode.tryAgainLater,
         reason: `not ready within ${config.greetTimeoutMs} ms; try again`,
       },
     ]);

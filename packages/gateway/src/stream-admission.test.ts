@@ -1,33 +1,54 @@
 import { expect, it } from "vitest";
-import { keyring } from "./auth/api-key.ts";
-import { type EventsRequest, decideStream, pageOf } from "./stream-admission.ts";
+import { createEntrance } from "./auth/entrance.ts";
+import type { Principal } from "./auth/principal.ts";
+import { ReadRequest } from "./auth/request-info.ts";
+import { admitStream, decideStream } from "./stream-admission.ts";
 
-const situation = {
-  keyring: keyring({
-    secretKeys: [{ key: "sk", account: "acme" }],
-    publicKeys: [{ key: "pk", channel: "news", account: "acme" }],
-  }),
-  origins: ["https://listed.example"],
-  draining: false,
-  greeting: 0,
-  maxGreeting: 10,
-};
-const request: EventsRequest = {
-  query: new URLSearchParams(),
-  host: "gateway.example",
-  origin: undefined,
-  authorization: "Bearer sk",
-  protocol: undefined,
-  lastEventId: undefined,
-};
-const decide = (change: Partial<EventsRequest>, now: Partial<typeof situation> = {}) =>
-  decideStream({ ...request, ...change }, { ...situation, ...now });
+const entrance = createEntrance(
+  { secretKeys: [{ key: "sk", account: "acme" }], publicKeys: [{ key: "pk", channel: "news", account: "acme" }] },
+  () => {},
+);
+const situation = { origins: ["https://listed.example"], draining: false, greeting: 0, maxGreeting: 10 };
+interface Change {
+  readonly query?: string;
+  readonly origin?: string;
+  readonly site?: string;
+  readonly authorization?: string | undefined;
+  readonly protocol?: string;
+  readonly lastEventId?: string;
+}
+
+function requestOf({ query = "", origin, site, protocol, lastEventId, ...change }: Change): ReadRequest {
+  const { authorization } = { authorization: "Bearer sk", ...change };
+  return new ReadRequest({
+    url: `/api/v1/events${query}`,
+    headers: {
+      host: "gateway.example",
+      ...(origin !== undefined && { origin }),
+      ...(site !== undefined && { "sec-fetch-site": site }),
+      ...(authorization !== undefined && { authorization }),
+      ...(protocol !== undefined && { "trunkline-protocol": protocol }),
+      ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+    },
+  });
+}
+
+/** Both steps at once, as long as nobody has to wait. */
+function decide(change: Change, now: Partial<typeof situation> = {}) {
+  const request = requestOf(change);
+  const is = { ...situation, ...now };
+  const applicant = decideStream(request, is);
+  if (applicant.kind === "refused") return applicant;
+  const entry = { token: applicant.token, request };
+  const who = applicant.whole ? entrance.beforeHello(entry) : entrance.enter(entry);
+  if (who instanceof Promise) throw new Error("expected an answer at once");
+  return admitStream(applicant, request, who, is);
+}
 
 it("§11.1 a key's own channel unless another is named, from Last-Event-ID on", () => {
   expect(decide({})).toMatchObject({ dialect: "plain", eventStream: { only: { channel: "account.acme" } } });
   expect(decide({ authorization: "Bearer pk" })).toMatchObject({ eventStream: { only: { channel: "news" } } });
-  const query = new URLSearchParams({ channel: "room" });
-  expect(decide({ query, lastEventId: "e:7:t" })).toMatchObject({
+  expect(decide({ query: "?channel=room", lastEventId: "e:7:t" })).toMatchObject({
     eventStream: { only: { channel: "room", position: { epoch: "e", offset: 7, tag: "t" } } },
   });
   expect(decide({ lastEventId: "" })).toMatchObject({ eventStream: { only: { channel: "account.acme" } } });
@@ -51,11 +72,25 @@ it("takes nobody while it drains, or while too many have not said hello", () => 
 });
 
 it("§2.5 a page on the gateway's own host is a page, though its browser names no origin when it reads", () => {
-  expect(pageOf(undefined, "same-origin", "gateway.example")).toBe("http://gateway.example");
-  expect(pageOf("https://a.example", "cross-site", "gateway.example")).toBe("https://a.example");
-  for (const site of [undefined, "none", "cross-site"]) expect(pageOf(undefined, site, "h")).toBe(undefined);
-  const origin = pageOf(undefined, "same-origin", request.host);
-  expect(decide({ origin })).toMatchObject({ kind: "refused", status: 403 });
-  expect(decide({ origin, authorization: "Bearer pk" })).toMatchObject({ kind: "admitted" });
+  expect(requestOf({ site: "same-origin" }).origin).toBe("http://gateway.example");
+  expect(requestOf({ origin: "https://a.example", site: "cross-site" }).origin).toBe("https://a.example");
+  for (const site of ["none", "cross-site"]) expect(requestOf({ site }).origin).toBe(undefined);
+  expect(requestOf({}).origin).toBe(undefined);
+  expect(decide({ site: "same-origin" })).toMatchObject({ kind: "refused", status: 403 });
+  expect(decide({ site: "same-origin", authorization: "Bearer pk" })).toMatchObject({ kind: "admitted" });
   expect(decide({ origin: "https://evil.example", authorization: "Bearer pk" })).toMatchObject({ status: 403 });
+});
+
+it("§11.1 a user's first channel unless another is named; without either it is 400", () => {
+  const user: Principal = { kind: "user", account: "acme", id: "u" };
+  const stream = (query: string, channels?: readonly string[]) =>
+    admitStream(
+      { kind: "applicant", whole: false, token: "t" },
+      requestOf({ query }),
+      { ok: true, principal: { ...user, ...(channels !== undefined && { channels }) } },
+      situation,
+    );
+  expect(stream("", ["a", "b"])).toMatchObject({ eventStream: { only: { channel: "a" } } });
+  expect(stream("?channel=c", ["a"])).toMatchObject({ eventStream: { only: { channel: "c" } } });
+  expect(stream("")).toMatchObject({ status: 400, error: { message: expect.stringMatching(/\?channel=NAME/) } });
 });

@@ -1,4 +1,4 @@
-// May this request have an event stream, and which? PROTOCOL §11. Pure, but for the keyring it is handed.
+// May this request have an event stream, and which? PROTOCOL §11. Pure, in two steps: before it is known who it is, and after.
 import { type StreamRequest, channelProblem, protocolHeader, subprotocol } from "@trunkline/core/wire";
 import {
   type Admitted,
@@ -10,54 +10,61 @@ import {
   noRoom,
   originAllowed,
   refuse,
+  shuttingDown,
 } from "./admission.ts";
-import { ownChannel } from "./auth/principal.ts";
+import type { Authenticated } from "./auth/entrance.ts";
+import { ownChannels } from "./auth/principal.ts";
+import type { RequestInfo } from "./auth/request-info.ts";
+import type { Unavailable } from "./auth/waiting-room.ts";
 import { positionOfEventId } from "./event-id.ts";
 
-/** What a GET for events says. Header values as they came; `undefined` when absent. */
-export interface EventsRequest {
-  readonly query: URLSearchParams;
-  readonly host: string | undefined;
-  /** The page that asks, if one does: see `pageOf`. */
-  readonly origin: string | undefined;
-  readonly authorization: string | undefined;
-  /** `Trunkline-Protocol`. */
-  readonly protocol: string | undefined;
-  readonly lastEventId: string | undefined;
+/** A GET for events that is answered with them if it is somebody's. */
+export interface StreamApplicant {
+  readonly kind: "applicant";
+  /** Whether a whole link is wanted (PROTOCOL §11.3). */
+  readonly whole: boolean;
+  readonly token: string | undefined;
 }
 
-export type StreamAdmission = Extract<Admitted, { readonly kind: "admitted" }> | Refused;
+type StreamAdmission = Extract<Admitted, { readonly kind: "admitted" }> | Refused;
 
-/** The origin of the page behind a request. Browsers name none when a page reads from its own host, but say that it is one. */
-export function pageOf(
-  origin: string | undefined,
-  fetchSite: string | undefined,
-  host: string | undefined,
-): string | undefined {
-  return origin ?? (fetchSite === "same-origin" ? `http://${host ?? ""}` : undefined);
-}
-
-export function decideStream(request: EventsRequest, situation: Situation): StreamAdmission {
+/** All that can be said before it is known who it is. */
+export function decideStream(request: RequestInfo, situation: Situation): StreamApplicant | Refused {
   const full = noRoom(situation);
   if (full !== null) return full;
-  const { query, origin, protocol } = request;
+  const protocol = header(request, protocolHeader.toLowerCase());
   if (protocol !== undefined && protocol !== subprotocol)
     return refuse(400, "gateway.unsupported", `expected ${protocolHeader}: ${subprotocol} or none, got another`);
-  if (origin !== undefined && !originAllowed(origin, request.host, situation.origins))
+  const { origin, host } = request;
+  if (origin !== undefined && !originAllowed(origin, host, situation.origins))
     return { kind: "refused", status: 403, error: foreignPage(origin) };
-  const bearer = bearerOf(request.authorization);
-  if (bearer === null) return { kind: "refused", status: 401, error: noBearer };
-  // A hello will bring one, or say that there is none.
-  if (protocol !== undefined && bearer === undefined)
-    return { kind: "admitted", dialect: "v1", principal: null, eventStream: { only: null } };
-  const authenticated = situation.keyring.authenticate(bearer, { origin });
-  if (!authenticated.ok) return { kind: "refused", status: authenticated.status, error: authenticated.error };
-  const { principal } = authenticated;
-  if (protocol !== undefined) return { kind: "admitted", dialect: "v1", principal, eventStream: { only: null } };
-  const channel = query.get("channel") ?? ownChannel(principal);
+  const token = bearerOf(request.headers.authorization);
+  if (token === null) return { kind: "refused", status: 401, error: noBearer };
+  return { kind: "applicant", whole: protocol !== undefined, token };
+}
+
+/** The rest. `who` null: `hello` will say. */
+export function admitStream(
+  { whole }: StreamApplicant,
+  request: RequestInfo,
+  who: Authenticated | Unavailable | null,
+  { draining }: Pick<Situation, "draining">,
+): StreamAdmission {
+  // Finding out may have outlasted the gateway's day.
+  if (draining) return shuttingDown;
+  if (who !== null && !who.ok) return { kind: "refused", status: who.status, error: who.error };
+  const principal = who === null ? null : who.principal;
+  if (whole || principal === null) return { kind: "admitted", dialect: "v1", principal, eventStream: { only: null } };
+  const channel = request.params.get("channel") ?? ownChannels(principal)[0];
+  if (channel === undefined)
+    return refuse(
+      400,
+      "gateway.bad-request",
+      "channel: expected ?channel=NAME, because this principal has none of its own",
+    );
   const problem = channelProblem(channel);
   if (problem !== null) return refuse(400, "gateway.bad-request", `channel: ${problem}`);
-  const only = streamRequest(channel, request.lastEventId);
+  const only = streamRequest(channel, header(request, "last-event-id"));
   if (only === null)
     return refuse(
       400,
@@ -65,6 +72,12 @@ export function decideStream(request: EventsRequest, situation: Situation): Stre
       "Last-Event-ID: expected the id of an event of this gateway, got another",
     );
   return { kind: "admitted", dialect: "plain", principal, eventStream: { only } };
+}
+
+/** Node joins repeated headers; these are single. */
+function header({ headers }: RequestInfo, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.[0];
 }
 
 function streamRequest(channel: string, lastEventId: string | undefined): StreamRequest | null {

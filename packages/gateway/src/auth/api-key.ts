@@ -1,7 +1,7 @@
 // API keys: which ones exist, and whose they are.
 import { hash } from "node:crypto";
 import { UsageError } from "@trunkline/core/errors";
-import { type WireError, channelProblem } from "@trunkline/core/wire";
+import { channelProblem } from "@trunkline/core/wire";
 import { type Principal, accountChannel, accountProblem, defaultAccount } from "./principal.ts";
 
 export interface SecretKey {
@@ -23,28 +23,17 @@ export interface PublicKey {
 export interface KeyringOptions {
   readonly secretKeys?: readonly SecretKey[];
   readonly publicKeys?: readonly PublicKey[];
-  /** Lets in who brings no key. @defaultValue false */
-  readonly anonymous?: boolean;
 }
 
-type Authenticated =
-  | { readonly ok: true; readonly principal: Principal }
-  | { readonly ok: false; readonly status: 401 | 403; readonly error: WireError };
-
-export interface Keyring {
-  /**
-   * Whose `credential` is. `origin` is the request's `Origin` header: browsers send one, and a secret key has no business
-   * in a page (PROTOCOL §2.5).
-   */
-  authenticate(credential: string | undefined, request: { readonly origin?: string | undefined }): Authenticated;
-}
+/** Whose a key is; null when it is none of the gateway's. */
+export type Keyring = (key: string) => Principal | null;
 
 /**
  * Checks the keys and takes them in by digest.
  * @throws {UsageError} `usage.bad-option` listing every problem; keys are named by index, never by value.
  */
 export function keyring(options: KeyringOptions): Keyring {
-  const { secretKeys = [], publicKeys = [], anonymous = false } = options;
+  const { secretKeys = [], publicKeys = [] } = options;
   const problems: string[] = [];
   const principals = new Map<string, Principal>();
   const places = new Map<string, string>();
@@ -82,48 +71,15 @@ export function keyring(options: KeyringOptions): Keyring {
       return { kind: "public", account, channel, keyId };
     });
   }
-  if (secretKeys.length === 0 && publicKeys.length === 0 && !anonymous) {
-    problems.push("nobody could come in: give secretKeys or publicKeys, or say anonymous: true");
-  }
   if (problems.length > 0) throw new UsageError("usage.bad-option", `keys: ${problems.join("; ")}`);
 
-  return {
-    authenticate(credential, { origin }) {
-      if (credential === undefined) {
-        return anonymous ? { ok: true, principal: { kind: "anonymous", account: defaultAccount } } : noKey;
-      }
-      // Looked up by digest: how long that takes says nothing about how much of a key was right.
-      const principal = principals.get(digestOf(credential));
-      if (principal === undefined) return unknownKey;
-      return principal.kind === "secret" && origin !== undefined ? secretInPage : { ok: true, principal };
-    },
-  };
+  // Looked up by digest: how long that takes says nothing about how much of a key was right.
+  return (key) => principals.get(digestOf(key)) ?? null;
 }
 
 const accountWanted =
   "expected one, because the secret keys do not share a single account; write the account that the channel belongs to, " +
   "or use the channel account.<id>";
-
-const noKey: Authenticated = refusal(
-  401,
-  "gateway.unauthorized",
-  "expected an API key, got none; send it as Authorization: Bearer KEY",
-);
-const unknownKey: Authenticated = refusal(
-  401,
-  "gateway.unauthorized",
-  "expected an API key of this gateway, got one it does not know; check the key",
-);
-const secretInPage: Authenticated = refusal(
-  403,
-  "gateway.forbidden",
-  "got a secret key together with an Origin header: secret keys do not belong in pages, where everyone can read them; " +
-    "use a public key there, and replace this one if the page was published",
-);
-
-function refusal(status: 401 | 403, code: string, message: string): Authenticated {
-  return { ok: false, status, error: { code, message } };
-}
 
 /** The account meant by a public key that names none, or null when that can't be known. */
 function accountOfPublicKey(channel: string, secretAccounts: ReadonlySet<string>): string | null {

@@ -30,6 +30,6 @@ describe("principal", () => {
       { kind: "public", account: "a", channel: "c", keyId: "0" },
       { kind: "anonymous", account: "default" },
     ];
-    expect(principals.map(mayPublish)).toEqual([true, false, false]);
+    expect(principals.map((principal) => mayPublish(principal, "c"))).toEqual([true, false, false]);
   });
 });

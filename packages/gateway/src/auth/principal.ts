@@ -1,7 +1,8 @@
 // Who is at the other end, and how accounts name their streams.
 import { hash } from "node:crypto";
 import type { StreamName } from "@trunkline/core/ports";
-import { accountChannel } from "@trunkline/core/publish";
+import { accountChannel, accountProblem, defaultAccount } from "@trunkline/core/publish";
+import { byteLength, channelProblem } from "@trunkline/core/wire";
 
 export { accountChannel, accountProblem, defaultAccount, streamName } from "@trunkline/core/publish";
 
@@ -51,14 +52,88 @@ export function principalKey(principal: Principal): string {
   }
 }
 
-/** Whether `principal` may publish without anybody being asked; it never may outside its account. */
-export function mayPublish(principal: Principal): boolean {
-  return principal.kind === "secret";
+/** Somebody who was let in without a word about who it is. */
+export const anonymous: Principal = { kind: "anonymous", account: defaultAccount };
+
+/** Whether `principal` may publish to `channel` of its account without anybody being asked. */
+export function mayPublish(principal: Principal, channel: string): boolean {
+  return principal.kind === "secret" || (principal.kind === "user" && isAmong(principal.mayPublish, channel));
 }
 
-/** The channel a connection is on by itself. */
-export function ownChannel(principal: Principal): string {
-  return principal.kind === "public" ? principal.channel : accountChannel(principal.account);
+/** Whether `principal` may subscribe to `channel` of its account without anybody being asked. */
+export function mayListen(principal: Principal, channel: string): boolean {
+  return principal.kind === "user" && isAmong(principal.mayListen, channel);
+}
+
+function isAmong(patterns: readonly string[] = [], channel: string): boolean {
+  return patterns.some((pattern) =>
+    pattern.endsWith("*") ? channel.startsWith(pattern.slice(0, -1)) : channel === pattern,
+  );
+}
+
+/** The channels a connection is on by itself. */
+export function ownChannels(principal: Principal): readonly string[] {
+  switch (principal.kind) {
+    case "user":
+      return principal.channels ?? [];
+    case "public":
+      return [principal.channel];
+    case "secret":
+    case "anonymous":
+      return [accountChannel(principal.account)];
+  }
+}
+
+/** Why `value` can't be a principal, or null. Accounts and channels end up in the names of streams, so each is looked at. */
+export function principalProblem(value: unknown): string | null {
+  if (typeof value !== "object" || value === null)
+    return `expected a principal or null, got ${value === null ? "null" : typeof value}`;
+  const principal = value as Principal;
+  const account = accountProblem(principal.account);
+  if (account !== null) return `account: ${account}`;
+  switch (principal.kind) {
+    case "user":
+      return userProblem(principal);
+    case "secret":
+      return keyIdProblem(principal.keyId);
+    case "public": {
+      const problem = channelProblem(principal.channel);
+      return problem === null ? keyIdProblem(principal.keyId) : `channel: ${problem}`;
+    }
+    case "anonymous":
+      return principal.account === defaultAccount ? null : `account: expected "default" of an anonymous one`;
+    default:
+      return 'kind: expected "user", "secret", "public" or "anonymous", got another';
+  }
+}
+
+function userProblem(user: UserPrincipal): string | null {
+  const { id, scope, expiresAt } = user;
+  if (typeof id !== "string" || id === "" || byteLength(id) > 256)
+    return "id: expected 1–256 bytes of text, got others";
+  if (scope !== undefined && typeof scope !== "string") return `scope: expected a string, got ${typeof scope}`;
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt))
+    return `expiresAt: expected ms since 1970, got ${typeof expiresAt}`;
+  for (const name of ["channels", "mayListen", "mayPublish"] as const) {
+    const list: unknown = user[name] ?? [];
+    if (!Array.isArray(list)) return `${name}: expected a list of channels, got ${typeof list}`;
+    for (const [index, channel] of list.entries()) {
+      const problem = name === "channels" ? channelProblem(channel) : patternProblem(channel);
+      if (problem !== null) return `${name}[${index}]: ${problem}`;
+    }
+  }
+  return null;
+}
+
+function patternProblem(pattern: unknown): string | null {
+  if (pattern === "*") return null;
+  return channelProblem(typeof pattern === "string" && pattern.endsWith("*") ? pattern.slice(0, -1) : pattern);
+}
+
+function keyIdProblem(keyId: unknown): string | null {
+  // No key may share the dedupe keys of users, of those without a name, or of the gateway's own code.
+  const fits = typeof keyId === "string" && /^(?!user-|anonymous$|gateway$)[\w-]{1,64}$/.test(keyId);
+  return fits ? null : 'keyId: expected 1–64 letters, digits, "_" or "-", got others';
 }
 
 /** The channel of a stream, as its account knows it. An account id holds no "/", so the first one parts the two. */

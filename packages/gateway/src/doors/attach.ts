@@ -1,7 +1,7 @@
 // Beside an app: the gateway's paths on a server that serves others already.
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { pathOf } from "../admission.ts";
+import { pathOf } from "../auth/request-info.ts";
 import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
 
 export interface Attachment {

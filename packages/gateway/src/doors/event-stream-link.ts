@@ -20,7 +20,6 @@ export interface EventStreamLinkOptions {
 const goodbyeMs = 10_000;
 
 export class EventStreamLink implements SessionLink {
-  readonly remoteAddress: string | undefined;
   readonly #response: ServerResponse;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #link: string | null;
@@ -31,7 +30,6 @@ export class EventStreamLink implements SessionLink {
     this.#response = response;
     this.#headers = headers;
     this.#link = link;
-    this.remoteAddress = response.req.socket.remoteAddress;
     response.on("error", () => owner.onFailure());
     response.on("close", () => {
       this.#open = false;

@@ -2,11 +2,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock, Logger } from "@trunkline/core/ports";
 import { protocolHeader } from "@trunkline/core/wire";
-import { type Admitted, type Situation, originAllowed, pathOf } from "../admission.ts";
+import { type Admitted, type Refused, type Situation, originAllowed, shuttingDown } from "../admission.ts";
+import type { Entrance } from "../auth/entrance.ts";
+import { ReadRequest, type RequestInfo } from "../auth/request-info.ts";
+import type { WaitingRoom } from "../auth/waiting-room.ts";
 import type { LinkRelay } from "../link-relay.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import type { LinkOwner, SessionLink } from "../session-link.ts";
-import { decideStream, pageOf } from "../stream-admission.ts";
+import { admitStream, decideStream } from "../stream-admission.ts";
 import { EventStreamLink } from "./event-stream-link.ts";
 import { sendError } from "./json-response.ts";
 import { discard, readBody, textOf } from "./request-body.ts";
@@ -25,9 +28,11 @@ export interface EventStreamDoorOptions {
   readonly stats: GatewayStats;
   readonly logger: Logger;
   readonly relay: LinkRelay;
+  readonly entrance: Entrance;
+  readonly waitingRoom: WaitingRoom;
   situation(): Situation;
   /** A link is wanted: starts its session. */
-  accept(admitted: Admitted, origin: string | undefined, linkTo: (session: StreamSession) => SessionLink): void;
+  accept(admitted: Admitted, request: RequestInfo, linkTo: (session: StreamSession) => SessionLink): void;
 }
 
 type Headers = Readonly<Record<string, string>>;
@@ -43,7 +48,7 @@ const preflight: Headers = {
 export function createEventStreamDoor(
   options: EventStreamDoorOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const { stats, logger, relay, incomingBytes, bodyTimeoutMs, clock } = options;
+  const { stats, logger, relay, entrance, waitingRoom, incomingBytes, bodyTimeoutMs, clock } = options;
   const limits = { maxBytes: incomingBytes, withinMs: bodyTimeoutMs, clock };
 
   const refuse = (response: ServerResponse, status: number, code: string, message: string, headers: Headers): void => {
@@ -59,30 +64,44 @@ export function createEventStreamDoor(
     refuse(response, 503, "gateway.unavailable", "the broker can't be used just now; come back shortly", headers);
   };
 
-  const open = async (request: IncomingMessage, response: ServerResponse, headers: Headers): Promise<void> => {
-    const { url = "/", headers: asked } = request;
-    const { host, authorization } = asked;
-    const origin = pageOf(asked.origin, header(asked["sec-fetch-site"]), host);
-    const protocol = header(asked[protocolHeader.toLowerCase()]);
-    const lastEventId = header(asked["last-event-id"]);
-    const wanted = { query: queryOf(url), host, origin, authorization, protocol, lastEventId };
-    const admission = decideStream(wanted, options.situation());
-    if (admission.kind === "refused") {
-      const { status, error } = admission;
-      logger.info("event stream refused", { path: pathOf(url), status, code: error.code });
-      return refuse(response, status, error.code, error.message, headers);
-    }
-    const whole = admission.dialect === "v1";
+  const open = async (
+    admitted: Admitted,
+    request: RequestInfo,
+    response: ServerResponse,
+    headers: Headers,
+  ): Promise<void> => {
+    const whole = admitted.dialect === "v1";
     if (whole) await relay.ready();
     // Waiting may have outlasted the client, or the gateway's day.
     if (response.destroyed) return;
-    if (options.situation().draining)
-      return refuse(response, 503, "gateway.unavailable", "the gateway is shutting down; come back shortly", headers);
-    options.accept(admission, origin, (owner) => {
+    if (options.situation().draining) return turnAway(shuttingDown, request, response, headers);
+    options.accept(admitted, request, (owner) => {
       const link = whole ? relay.nextId() : null;
       if (link !== null) relay.add(link, owner);
       const onGone = (): void => (link === null ? undefined : relay.remove(link));
       return new EventStreamLink({ response, owner, headers, link, onGone });
+    });
+  };
+  const turnAway = (
+    { status, error }: Refused,
+    { path }: RequestInfo,
+    response: ServerResponse,
+    headers: Headers,
+  ): void => {
+    logger.info("event stream refused", { path, status, code: error.code });
+    refuse(response, status, error.code, error.message, headers);
+  };
+  const enter = (message: IncomingMessage, response: ServerResponse, headers: Headers): void => {
+    const request = new ReadRequest(message);
+    const applicant = decideStream(request, options.situation());
+    if (applicant.kind === "refused") return turnAway(applicant, request, response, headers);
+    const { token, whole } = applicant;
+    const entry = { token, request };
+    waitingRoom.wait(whole ? entrance.beforeHello(entry) : entrance.enter(entry), (who) => {
+      const admission = admitStream(applicant, request, who, options.situation());
+      request.forgetCredential();
+      if (admission.kind === "refused") turnAway(admission, request, response, headers);
+      else open(admission, request, response, headers).catch(failed(response, headers));
     });
   };
 
@@ -100,8 +119,7 @@ export function createEventStreamDoor(
     const headers: Headers = { Vary: "Origin", ...(allowed && { "Access-Control-Allow-Origin": origin }) };
     if (method === "GET") {
       request.resume();
-      open(request, response, headers).catch(failed(response, headers));
-      return;
+      return enter(request, response, headers);
     }
     if (method === "POST") {
       const query = queryOf(url);
@@ -147,9 +165,4 @@ type Posting = Parameters<LinkRelay["take"]>[0];
 function queryOf(url: string): URLSearchParams {
   const query = url.indexOf("?");
   return new URLSearchParams(query === -1 ? "" : url.slice(query + 1));
-}
-
-/** Node joins repeated headers; these are single. */
-function header(value: string | readonly string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : value?.[0];
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
-import { pathOf } from "../admission.ts";
+import { pathOf } from "../auth/request-info.ts";
 import { sendError } from "./json-response.ts";
 import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
 

@@ -1,21 +1,27 @@
 import { type IncomingMessage, createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
+import { systemClock } from "@trunkline/core/clock";
 import type { Broker, StreamName } from "@trunkline/core/ports";
 import { createPublishing } from "@trunkline/core/publish";
 import { ManualClock } from "@trunkline/core/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { keyring } from "../auth/api-key.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { type Entrance, createEntrance } from "../auth/entrance.ts";
+import { WaitingRoom } from "../auth/waiting-room.ts";
 import { memoryBroker } from "../memory-broker.ts";
 import { createStats, publishObserver } from "../metrics.ts";
 import { createPublishApi } from "./publish-api.ts";
 
-const keys = keyring({
-  secretKeys: [
-    { key: "sk-acme", account: "acme" },
-    { key: "sk-other", account: "other" },
-  ],
-  publicKeys: [{ key: "pk-acme", channel: "news", account: "acme" }],
-});
+const keys = createEntrance(
+  {
+    secretKeys: [
+      { key: "sk-acme", account: "acme" },
+      { key: "sk-other", account: "other" },
+    ],
+    publicKeys: [{ key: "pk-acme", channel: "news", account: "acme" }],
+  },
+  () => {},
+);
 
 interface Door {
   readonly url: string;
@@ -30,13 +36,20 @@ let close: (() => Promise<void>) | undefined;
 afterEach(async () => close?.());
 
 async function open(
-  options: { readonly maxBodyBytes?: number; readonly keys?: typeof keys; readonly clock?: ManualClock } = {},
+  options: { readonly maxBodyBytes?: number; readonly keys?: Entrance; readonly clock?: ManualClock } = {},
 ): Promise<Door> {
   const broker = memoryBroker();
   const stats = createStats();
   const ended: IncomingMessage[] = [];
   const api = createPublishApi({
-    keyring: options.keys ?? keys,
+    entrance: options.keys ?? keys,
+    waitingRoom: new WaitingRoom({
+      clock: options.clock ?? systemClock,
+      withinMs: 10_000,
+      hasRoom: () => true,
+      onWaiting: () => {},
+    }),
+    origins: ["https://listed.example"],
     publishing: createPublishing({ broker, observer: publishObserver(stats) }),
     isAccepting: () => door.accepting,
     maxBodyBytes: options.maxBodyBytes,
@@ -125,7 +138,8 @@ describe("§8.4 refusals", () => {
     ["an unknown key", { authorization: "Bearer sk-wrong" }, 401, "gateway.unauthorized"],
     ["another scheme", { authorization: "Basic c2stYWNtZQ==" }, 401, "gateway.unauthorized"],
     ["a public key", { authorization: "Bearer pk-acme" }, 403, "gateway.forbidden"],
-    ["a secret key with an Origin", { origin: "https://app.example.com" }, 403, "gateway.forbidden"],
+    ["a secret key with an Origin", { origin: "https://listed.example" }, 403, "gateway.forbidden"],
+    ["a page of a foreign origin", { origin: "https://app.example.com" }, 403, "gateway.forbidden"],
     ["a compressed body", { "content-encoding": "gzip" }, 415, "gateway.unsupported"],
   ])("%s: nothing is published", async (_, headers, status, code) => {
     const door = await open();
@@ -138,8 +152,26 @@ describe("§8.4 refusals", () => {
     expect([...door.stats.refused]).toEqual([[code, 1]]);
   });
 
+  it("a user publishes where it may, item by item; one who may nowhere is refused before its body", async () => {
+    const user = { kind: "user", account: "acme", id: "ada" } as const;
+    const authenticate: Authenticator = ({ token }) =>
+      token === "writer" ? { ...user, mayPublish: ["chat.*"] } : token === "reader" ? user : null;
+    const door = await open({ keys: createEntrance({ authenticate }, () => {}) });
+    const writer = { authorization: "Bearer writer" };
+    const batch = [{ event: "a", channel: "chat.1" }, { event: "a", channel: "news" }, { event: "a" }, 7];
+    const answer = await post(door, batch, writer);
+    expect([answer.status, (answer.body as { status: number }[]).map(({ status }) => status)]).toEqual([
+      207,
+      [202, 403, 403, 403],
+    ]);
+    expect((await post(door, { event: "a", channel: "chat.2" }, writer)).status).toBe(202);
+    expect((await post(door, { event: "a", channel: "news" }, writer)).status).toBe(403);
+    expect((await post(door, { event: "a", channel: "chat.1" }, { authorization: "Bearer reader" })).status).toBe(403);
+    expect(await stored(door)).toEqual([]);
+  });
+
   it("publishing takes a key even where anonymous connections are let in", async () => {
-    const door = await open({ keys: keyring({ anonymous: true }) });
+    const door = await open({ keys: createEntrance({ anonymous: true }, () => {}) });
     expect((await post(door, { event: "a" }, { authorization: "" })).status).toBe(401);
   });
 

@@ -1,17 +1,23 @@
-// POST /api/v1/publish, PROTOCOL §8. No CORS headers on purpose: only secret keys publish, and they have no business in pages.
+// POST /api/v1/publish, PROTOCOL §8. No CORS headers on purpose: it is for servers; pages publish over their link.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import type { Clock, Logger } from "@trunkline/core/ports";
-import type { Publishing, PublishOutcome, PublishScope } from "@trunkline/core/publish";
-import type { PublishRequest } from "@trunkline/core/wire";
-import type { Keyring } from "../auth/api-key.ts";
-import { type Principal, mayPublish } from "../auth/principal.ts";
+import { type Publishing, type PublishOutcome, accountChannel } from "@trunkline/core/publish";
+import type { PublishRequest, WireError } from "@trunkline/core/wire";
+import { bearerOf, foreignPage, noBearer, originAllowed } from "../admission.ts";
+import type { Entrance } from "../auth/entrance.ts";
+import { type Principal, mayPublish, principalKey } from "../auth/principal.ts";
+import { ReadRequest, type RequestInfo } from "../auth/request-info.ts";
+import type { WaitingRoom } from "../auth/waiting-room.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import { sendError, sendJson } from "./json-response.ts";
 import { discard, readBody, textOf } from "./request-body.ts";
 
 export interface PublishApiOptions {
-  readonly keyring: Keyring;
+  readonly entrance: Entrance;
+  readonly waitingRoom: WaitingRoom;
+  /** Origins besides the gateway's own whose pages may send requests. @defaultValue none */
+  readonly origins?: readonly string[] | undefined;
   readonly publishing: Publishing;
   /** False while the gateway drains. */
   readonly isAccepting: () => boolean;
@@ -42,7 +48,7 @@ interface Refusal {
 export function createPublishApi(
   options: PublishApiOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
-  const { keyring, publishing, isAccepting, stats, logger } = options;
+  const { entrance, waitingRoom, origins = [], publishing, isAccepting, stats, logger } = options;
   const maxBodyBytes = options.maxBodyBytes ?? publishApiDefaults.maxBodyBytes;
   const { clock = systemClock, bodyTimeoutMs = publishApiDefaults.bodyTimeoutMs } = options;
   const limits = { maxBytes: maxBodyBytes, withinMs: bodyTimeoutMs, clock };
@@ -53,13 +59,26 @@ export function createPublishApi(
     sendError(response, status, code, message, headers);
   };
 
-  const answer = async (response: ServerResponse, scope: PublishScope, bytes: Buffer): Promise<void> => {
+  /** The broker is called before this returns. */
+  const publish = (principal: Principal, item: unknown): Promise<PublishOutcome> => {
+    const { account } = principal;
+    const request = item as PublishRequest;
+    // What is no request is nobody's channel, and told as such.
+    const channel: unknown = (item as Partial<PublishRequest> | null)?.channel ?? accountChannel(account);
+    if (typeof channel === "string" && !mayPublish(principal, channel)) {
+      if (stats !== undefined) countRefused(stats, "gateway.forbidden");
+      return Promise.resolve({ ok: false, status: 403, error: { code: "gateway.forbidden", message: forbidden } });
+    }
+    return publishing.publish({ account, dedupePrefix: principalKey(principal) }, request);
+  };
+
+  const answer = async (response: ServerResponse, principal: Principal, bytes: Buffer): Promise<void> => {
     // The body may have taken its time to arrive.
     if (!isAccepting()) return refuse(response, draining);
     const parsed = parse(bytes);
     if (!parsed.ok) return refuse(response, { status: 400, code: "gateway.bad-request", message: parsed.problem });
     if (!Array.isArray(parsed.value)) {
-      const outcome = await publishing.publish(scope, parsed.value as PublishRequest);
+      const outcome = await publish(principal, parsed.value);
       if (outcome.ok) return sendJson(response, 202, outcome.receipt);
       return sendError(response, outcome.status, outcome.error.code, outcome.error.message);
     }
@@ -68,18 +87,12 @@ export function createPublishApi(
       return refuse(response, { status: 413, code: "gateway.too-large", message });
     }
     // All are handed over before the first is awaited: order of calls is order of offsets.
-    const outcomes = await Promise.all(parsed.value.map((item) => publishing.publish(scope, item as PublishRequest)));
+    const outcomes = await Promise.all(parsed.value.map((item) => publish(principal, item)));
     // 207 Multi-Status when they differ from "all accepted": what became of each item is in the item.
     sendJson(response, outcomes.every(({ ok }) => ok) ? 202 : 207, outcomes.map(itemOf));
   };
 
-  return (request, response) => {
-    const admitted = admit(request, keyring, isAccepting());
-    if (!admitted.ok) {
-      refuse(response, admitted.refusal);
-      discard(request, limits);
-      return;
-    }
+  const take = (request: IncomingMessage, response: ServerResponse, principal: Principal): void =>
     readBody(request, limits, (body) => {
       if (body === "too-slow") return refuse(response, tooSlow(bodyTimeoutMs));
       if (body === "too-long") {
@@ -88,7 +101,7 @@ export function createPublishApi(
         discard(request, limits);
         return;
       }
-      answer(response, admitted.scope, body).catch((error: unknown) => {
+      answer(response, principal, body).catch((error: unknown) => {
         if (stats !== undefined) stats.errors += 1;
         logger?.error("a publish request failed", { error });
         sendError(
@@ -99,7 +112,43 @@ export function createPublishApi(
         );
       });
     });
+
+  return (message, response) => {
+    const request = new ReadRequest(message);
+    const turnAway = (refusal: Refusal): void => {
+      refuse(response, refusal);
+      discard(message, limits);
+    };
+    const refusal = problemOf(message.method, request, isAccepting(), origins);
+    if (refusal !== null) return turnAway(refusal);
+    const token = bearerOf(request.headers.authorization);
+    if (token === null) return turnAway(unauthorized(noBearer));
+    waitingRoom.wait(entrance.enter({ token, request }), (who) => {
+      // Whoever went away meanwhile needs no answer.
+      if (response.destroyed) return;
+      if (!isAccepting()) return turnAway(draining);
+      if (!who.ok) return turnAway(refusalOf(who));
+      const { principal } = who;
+      if (principal.kind === "secret" || (principal.kind === "user" && (principal.mayPublish ?? []).length > 0))
+        return take(message, response, principal);
+      if (principal.kind === "anonymous") return turnAway(unauthorized({ message: wantsKey }));
+      turnAway({ status: 403, code: "gateway.forbidden", message: listener });
+    });
   };
+}
+
+const wantsKey = "publishing takes a secret key; send it as Authorization: Bearer KEY";
+const listener = "this key or token may only listen; publish with a secret key, from a server";
+/** The same words whatever the channel is. */
+const forbidden = "this token may not publish to this channel; publish with one that may, or with a secret key";
+
+function unauthorized({ message }: { readonly message: string }): Refusal {
+  return { status: 401, code: "gateway.unauthorized", message, headers: { "WWW-Authenticate": "Bearer" } };
+}
+
+function refusalOf({ status, error }: { readonly status: number; readonly error: WireError }): Refusal {
+  if (status === 401) return unauthorized(error);
+  return { status, ...error, ...(status === 503 && { headers: { "Retry-After": "1" } }) };
 }
 
 const draining: Refusal = {
@@ -114,50 +163,25 @@ function tooSlow(withinMs: number): Refusal {
   return { status: 408, code: "gateway.bad-request", message, headers: { Connection: "close" } };
 }
 
-type Admitted = { readonly ok: true; readonly scope: PublishScope } | { readonly ok: false; readonly refusal: Refusal };
-
-/** What the request line and headers decide, before any of the body is read. */
-function admit(request: IncomingMessage, keyring: Keyring, accepting: boolean): Admitted {
-  const no = (status: number, code: string, message: string, headers?: Readonly<Record<string, string>>): Admitted => ({
-    ok: false,
-    refusal: { status, code, message, ...(headers !== undefined && { headers }) },
-  });
-  const { method, headers } = request;
-  if (method !== "POST") return no(405, "gateway.unsupported", `expected POST, got ${method}`, { Allow: "POST" });
-  if (!accepting) return { ok: false, refusal: draining };
-  const challenge = { "WWW-Authenticate": "Bearer" };
-  const { authorization, origin } = headers;
-  const bearer = authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-  if (authorization !== undefined && bearer === undefined) {
-    return no(401, "gateway.unauthorized", "expected Authorization: Bearer KEY, got another form", challenge);
+/** What the request line and headers say against it, before it is known who it is; null: nothing. */
+function problemOf(
+  method: string | undefined,
+  { headers, origin, host }: RequestInfo,
+  accepting: boolean,
+  origins: readonly string[],
+): Refusal | null {
+  if (method !== "POST") {
+    const message = `expected POST, got ${method}`;
+    return { status: 405, code: "gateway.unsupported", message, headers: { Allow: "POST" } };
   }
-  const authenticated = keyring.authenticate(bearer, { origin });
-  if (!authenticated.ok) {
-    const { status, error } = authenticated;
-    return no(status, error.code, error.message, status === 401 ? challenge : undefined);
-  }
-  const scope = scopeOf(authenticated.principal);
-  if (scope === null) {
-    return bearer === undefined
-      ? no(
-          401,
-          "gateway.unauthorized",
-          "publishing takes a secret key; send it as Authorization: Bearer KEY",
-          challenge,
-        )
-      : no(403, "gateway.forbidden", "a public key may only listen; publish with a secret key, from a server");
-  }
+  if (!accepting) return draining;
+  // A browser sends the cookies of its user along, whichever page asks it to.
+  if (origin !== undefined && !originAllowed(origin, host, origins)) return { status: 403, ...foreignPage(origin) };
   // Content-Type is not asked for: `curl -d` labels JSON as a form, and what keeps foreign pages out is the key.
   const encoding = headers["content-encoding"];
-  if (encoding !== undefined && encoding !== "identity") {
-    return no(415, "gateway.unsupported", `expected plain JSON, got Content-Encoding ${JSON.stringify(encoding)}`);
-  }
-  return { ok: true, scope };
-}
-
-function scopeOf(principal: Principal): PublishScope | null {
-  if (!mayPublish(principal) || principal.kind !== "secret") return null;
-  return { account: principal.account, dedupePrefix: principal.keyId };
+  if (encoding === undefined || encoding === "identity") return null;
+  const message = `expected plain JSON, got Content-Encoding ${JSON.stringify(encoding)}`;
+  return { status: 415, code: "gateway.unsupported", message };
 }
 
 type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string };

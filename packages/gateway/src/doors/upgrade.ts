@@ -5,7 +5,10 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "@trunkline/core/ports";
 import { subprotocol } from "@trunkline/core/wire";
 import { WebSocketServer } from "ws";
-import { type Admitted, type Situation, decideAdmission, pathOf } from "../admission.ts";
+import { type Admitted, type Applicant, type Refused, type Situation, admit, decideAdmission } from "../admission.ts";
+import type { Authenticated, Entrance } from "../auth/entrance.ts";
+import { ReadRequest, type RequestInfo } from "../auth/request-info.ts";
+import type { Unavailable, WaitingRoom } from "../auth/waiting-room.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import { GatewaySocket } from "./ws-link.ts";
 
@@ -14,9 +17,11 @@ export interface UpgradeDoorOptions {
   readonly incomingBytes: number;
   readonly stats: GatewayStats;
   readonly logger: Logger;
+  readonly entrance: Entrance;
+  readonly waitingRoom: WaitingRoom;
   situation(): Situation;
   /** A link is open. */
-  accept(admitted: Admitted, ws: GatewaySocket, socket: Socket, origin: string | undefined): void;
+  accept(admitted: Admitted, ws: GatewaySocket, socket: Socket, request: RequestInfo): void;
 }
 
 /** An `upgrade` listener. False when the path is somebody else's, and nothing was done. */
@@ -26,7 +31,7 @@ export type UpgradeDoor = (request: IncomingMessage, socket: Duplex, head: Buffe
 const closeTimeout = 10_000;
 
 export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
-  const { stats, logger } = options;
+  const { stats, logger, entrance, waitingRoom } = options;
   const settings = {
     noServer: true,
     // Frames are shared by all sockets and written past `ws`, which compression would forbid.
@@ -41,25 +46,45 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
   } as const;
   const server = new WebSocketServer(settings);
 
-  return (request, socket, head) => {
-    const { url = "/", headers } = request;
-    const { host, origin, authorization } = headers;
-    const admission = decideAdmission(
-      { url, host, origin, authorization, protocols: headers["sec-websocket-protocol"] },
-      options.situation(),
-    );
-    if (admission.kind === "not-ours") return false;
-    if (admission.kind === "refused") {
-      const { status, error } = admission;
+  return (message, socket, head) => {
+    const request = new ReadRequest(message);
+    const refuse = ({ status, error }: Refused): void => {
       countRefused(stats, error.code);
-      logger.info("upgrade refused", { path: pathOf(url), status, code: error.code });
+      logger.info("upgrade refused", { path: request.path, status, code: error.code });
       refuseUpgrade(socket, status, error);
-      return true;
+    };
+    const shakeHands = (admitted: Admitted): void => {
+      request.forgetCredential();
+      // A peer that is gone before the answer is no news; `ws` listens for itself from then on.
+      server.handleUpgrade(message, socket, head, (ws) => options.accept(admitted, ws, socket as Socket, request));
+    };
+    const decide = (applicant: Applicant, who: Authenticated | Unavailable | null): void => {
+      const admission = admit(applicant, who, options.situation());
+      if (admission.kind === "refused") refuse(admission);
+      else shakeHands(admission);
+    };
+
+    const admission = decideAdmission(request, options.situation());
+    if (admission.kind === "not-ours") return false;
+    if (admission.kind === "refused") refuse(admission);
+    else if (admission.kind === "turned-away") shakeHands(admission);
+    else {
+      const { dialect, token } = admission;
+      const entry = { token, request };
+      const who = dialect === "v1" ? entrance.beforeHello(entry) : entrance.enter(entry);
+      // Somebody who goes away while it is found out is no news either.
+      socket.on("error", destroyed);
+      waitingRoom.wait(who, (said) => {
+        socket.off("error", destroyed);
+        decide(admission, said);
+      });
     }
-    // A peer that is gone before the answer is no news; `ws` listens for itself from then on.
-    server.handleUpgrade(request, socket, head, (ws) => options.accept(admission, ws, socket as Socket, origin));
     return true;
   };
+}
+
+function destroyed(this: Duplex): void {
+  this.destroy();
 }
 
 /** Answers an upgrade with an HTTP error, and hangs up. */

@@ -41,10 +41,6 @@ export class WsLink implements SessionLink {
     return this.#socket.writableLength;
   }
 
-  get remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress;
-  }
-
   write(frames: Buffer): void {
     if (!this.#open) return;
     try {

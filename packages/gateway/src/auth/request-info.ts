@@ -1,0 +1,129 @@
+// What a request says about who sent it: the way in for authenticators, whichever door it came to.
+import type { IncomingHttpHeaders } from "node:http";
+
+/**
+ * The request that a peer came in with. Everything in it is the peer's word, but for the address.
+ * It prints as an empty object, so that no line of a log shows what its headers hold.
+ */
+export interface RequestInfo {
+  /** As it came, without the query. @example "/organization/1234" */
+  readonly path: string;
+  /** The parts of the path, decoded. @example ["organization", "1234"] */
+  readonly segments: readonly string[];
+  /** The query, decoded. */
+  readonly params: URLSearchParams;
+  /** Names are in lower case. Without `authorization` once its credential was judged. */
+  readonly headers: IncomingHttpHeaders;
+  readonly cookies: ReadonlyMap<string, string>;
+  /** The page that the request came from, if one did: browsers send its origin. */
+  readonly origin: string | undefined;
+  /** `Host`: how the peer calls this gateway. */
+  readonly host: string | undefined;
+  /** Address of the peer; undefined when the socket had none. */
+  readonly remoteAddress: string | undefined;
+  /** Whether it came over TLS. */
+  readonly secure: boolean;
+}
+
+/** What is read of a request; an `IncomingMessage` is one. */
+export interface RequestSource {
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket?: { readonly remoteAddress?: string | undefined; readonly encrypted?: boolean };
+}
+
+/** The request of a peer, read when it is asked for. */
+export class ReadRequest implements RequestInfo {
+  readonly #url: string;
+  #headers: IncomingHttpHeaders;
+  /** The query holds a credential that was judged. */
+  #keyUsed = false;
+  readonly #remoteAddress: string | undefined;
+  readonly #secure: boolean;
+
+  constructor({ url = "/", headers, socket = {} }: RequestSource) {
+    this.#url = url;
+    this.#headers = headers;
+    // Read now: a socket that is gone has no address.
+    this.#remoteAddress = socket.remoteAddress;
+    this.#secure = socket.encrypted === true;
+  }
+
+  get path(): string {
+    return pathOf(this.#url);
+  }
+
+  get segments(): readonly string[] {
+    return this.path.split("/").filter(Boolean).map(decoded);
+  }
+
+  get params(): URLSearchParams {
+    const query = this.#url.indexOf("?");
+    const params = new URLSearchParams(query === -1 ? "" : this.#url.slice(query + 1).replace(/#.*$/s, ""));
+    if (this.#keyUsed) params.delete(keyParam);
+    return params;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#headers;
+  }
+
+  get cookies(): ReadonlyMap<string, string> {
+    const cookies = new Map<string, string>();
+    for (const pair of (this.#headers.cookie ?? "").split(";")) {
+      const end = pair.indexOf("=");
+      const name = pair.slice(0, Math.max(0, end)).trim();
+      // The first one counts: it is the one of the longest path (RFC 6265 §5.4).
+      if (name !== "" && !cookies.has(name)) cookies.set(name, decoded(unquoted(pair.slice(end + 1).trim())));
+    }
+    return cookies;
+  }
+
+  get origin(): string | undefined {
+    const { origin, host } = this.#headers;
+    // Browsers name none when a page reads from its own host, but say that it is one.
+    return origin ?? (this.#headers["sec-fetch-site"] === "same-origin" ? `http://${host ?? ""}` : undefined);
+  }
+
+  get host(): string | undefined {
+    return this.#headers.host;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remoteAddress;
+  }
+
+  get secure(): boolean {
+    return this.#secure;
+  }
+
+  /** The credential was judged: nobody needs it any more. */
+  forgetCredential(): void {
+    this.#keyUsed = true;
+    if (this.#headers.authorization === undefined) return;
+    const { authorization: _, ...rest } = this.#headers;
+    this.#headers = rest;
+  }
+}
+
+/** Where the plain dialect has its key (PROTOCOL §10.1). */
+export const keyParam = "api_key";
+
+/** The path of a URL, fit for logs: a query may hold a key. */
+export function pathOf(url: string): string {
+  const end = url.search(/[?#]/);
+  return end === -1 ? url : url.slice(0, end);
+}
+
+function unquoted(value: string): string {
+  return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}
+
+/** As it is where it is no encoding. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
