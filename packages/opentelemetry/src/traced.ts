@@ -7,7 +7,7 @@ export const system = { "messaging.system": "trunkline" } as const;
 /**
  * Runs `work` with `span` active in `base`, and ends the span when it is done, a promise it returns included.
  * @param describe tells what is known only then
- * @returns what `work` does; throws what it throws
+ * @returns what `work` does, or a promise of the same; throws what it throws
  */
 export function traced<Result>(
   span: Span,
@@ -15,23 +15,25 @@ export function traced<Result>(
   work: () => Result,
   describe?: (result: Awaited<Result>) => Attributes,
 ): Result {
-  const succeeded = (result: Awaited<Result>): void => {
+  const succeeded = (result: Awaited<Result>): Awaited<Result> => {
     if (describe !== undefined && span.isRecording()) span.setAttributes(describe(result));
     span.end();
+    return result;
+  };
+  const failed = (error: unknown): never => {
+    endFailed(span, error);
+    throw error;
   };
   let result: Result;
   try {
     result = context.with(trace.setSpan(base, span), work);
   } catch (error) {
-    endFailed(span, error);
-    throw error;
+    return failed(error);
   }
   const { then } = (result ?? {}) as { readonly then?: unknown };
-  // The very promise is returned: who watches it for rejections must go on seeing them.
-  if (typeof then === "function")
-    void (result as PromiseLike<Awaited<Result>>).then(succeeded, (error: unknown) => endFailed(span, error));
-  else succeeded(result as Awaited<Result>);
-  return result;
+  // Not the promise itself, which would be handled here: a rejection that nobody waits for must stay one.
+  if (typeof then === "function") return (result as PromiseLike<Awaited<Result>>).then(succeeded, failed) as Result;
+  return succeeded(result as Awaited<Result>) as Result;
 }
 
 function endFailed(span: Span, error: unknown): void {
