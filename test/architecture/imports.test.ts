@@ -192,6 +192,15 @@ describe("the import graph", () => {
     expect(broken).toEqual([]);
   });
 
+  it("G-49 keeps the engine and its tracing out of the client", () => {
+    const reached = new Set(["core/src/index.ts"]);
+    for (const file of reached) {
+      for (const { target } of graph.filter((edge) => edge.file === file)) reached.add(target);
+    }
+    expect(reached).toContain("core/src/drive/driver.ts");
+    expect([...reached].filter((file) => /\/tracing\/|\/(engine|session-life|message-turns)/.test(file))).toEqual([]);
+  });
+
   it("lets rings 0 and 1 see port types, never their values", () => {
     const valueImport = /^import \{(?!\s*type\b)[^}]*\} from "\.\.\/ports\//m;
     const offenders = sources().filter(

@@ -186,7 +186,9 @@ export class SessionLife<Value> {
       restarting: this.#restarting,
       pause: this.pause,
       exit: () => {
-        if (!this.over) this.wanted = "exit";
+        if (this.over) return;
+        this.wanted = "exit";
+        this.opening.event("exit");
       },
     };
   }
