@@ -2,6 +2,13 @@ export { type PublicKey, type SecretKey } from "./auth/api-key.ts";
 export { type Authenticator, type Entry, RequestAuthenticator, requestAuthenticator } from "./auth/authenticator.ts";
 export { type Principal, type UserPrincipal } from "./auth/principal.ts";
 export { type RequestInfo } from "./auth/request-info.ts";
+export {
+  type Subscription,
+  type SubscriptionSecret,
+  type SubscriptionTokensOptions,
+  signSubscription,
+  subscriptionTokens,
+} from "./auth/subscription-token.ts";
 export { type Connection } from "./connection.ts";
 export { createGateway } from "./create-gateway.ts";
 export { type Dialect } from "./dialect.ts";
@@ -11,8 +18,10 @@ export { type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
 export { type MemoryBrokerOptions, memoryBroker } from "./memory-broker.ts";
 export { type StatsSnapshot } from "./metrics.ts";
 export {
+  type Authorize,
   type GatewayLimits,
   type GatewayOptions,
+  type Permission,
   type PublishAttempt,
   type SubscribeRequest,
   gatewayDefaults,

@@ -13,8 +13,18 @@ export interface SubscribeRequest {
   readonly principal: Principal;
   /** The channel inside the principal's account. */
   readonly channel: string;
+  /** What the client brought to be let in: see `subscriptionTokens`. */
+  readonly token?: string;
   readonly connection: Connection;
 }
+
+/** A yes until `expiresAt`, in ms since 1970: then the gateway takes the connection off, and the client is told `ended`. */
+export interface Permission {
+  readonly expiresAt: number;
+}
+
+/** Whether a client may subscribe. A throw, a rejection or any other word is a no. */
+export type Authorize = (request: SubscribeRequest) => boolean | Permission | Promise<boolean | Permission>;
 
 /** What an authorizer of publishes decides on. */
 export interface PublishAttempt {
@@ -63,11 +73,10 @@ export interface GatewayOptions {
   /** Lets anybody without a credential listen to `account.default`. @defaultValue false */
   readonly anonymous?: boolean;
   /**
-   * Whether a client may subscribe to a channel it asks for. A throw or rejection is a no.
-   * Users are not asked about what they `mayListen` to.
+   * Whether a client may subscribe to a channel it asks for, and until when. It is not asked about what users `mayListen` to.
    * @defaultValue absent: clients get the channels that the gateway puts them on, and no others
    */
-  readonly authorize?: (request: SubscribeRequest) => boolean | Promise<boolean>;
+  readonly authorize?: Authorize;
   /**
    * Whether a connection may publish over its link what its principal alone does not allow: secret keys always may, inside their
    * account, users where they `mayPublish`. A throw or rejection is a no. Events go out in the order of its answers.

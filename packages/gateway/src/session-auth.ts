@@ -28,8 +28,8 @@ export function lifeOf(endsAt: number, now: number): TokenLife {
 }
 
 /** When a session has to be looked at again. */
-export function nextDue({ dueAt, life }: LiveState): number {
-  return Math.min(dueAt, life.dueAt);
+export function nextDue({ dueAt, life, streams }: LiveState): number {
+  return Math.min(dueAt, life.dueAt, streams.endsAt);
 }
 
 /** What `connected` and `auth` say of it. */

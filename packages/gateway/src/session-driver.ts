@@ -16,7 +16,7 @@ import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
-import type { SubscribeRequest } from "./options.ts";
+import type { Authorize, Permission } from "./options.ts";
 import { openSession, step } from "./session.ts";
 import { nextDue } from "./session-auth.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
@@ -34,7 +34,7 @@ export interface SessionHost {
   readonly maxUnreadBytes: number;
   readonly stats: GatewayStats;
   readonly logger: Logger;
-  readonly authorize: ((request: SubscribeRequest) => boolean | Promise<boolean>) | undefined;
+  readonly authorize: Authorize | undefined;
   readonly publishing: LinkPublishing;
   spreadMs(): number;
   /** Shows a connection to gateway code; a promise when that takes a while. */
@@ -52,6 +52,12 @@ export interface SessionHost {
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
+/** A decision, and what it was about. */
+interface Decided extends Decision {
+  readonly principal: Principal;
+  readonly token: string | undefined;
+}
+
 export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink {
   readonly id = randomUUID();
   readonly form: Form;
@@ -68,7 +74,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   #feeds: Map<string, Feed> | null = null;
   #queue: SessionEffect[] | null = null;
   /** Answers of the authorizer that wait for the end of the tick. */
-  #decisions: Decision[] = [];
+  #decisions: Decided[] = [];
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
@@ -242,7 +248,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
       case "announce":
         return this.#announce(effect.link);
       case "authorize":
-        return void this.#authorize(effect.channel);
+        return void this.#authorize(effect.channel, effect.token);
       case "prepare":
         return void this.#prepare(effect.streams);
       case "start":
@@ -296,11 +302,16 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     this.#input({ kind: "authenticated", principal, endsAt: this.#endOf(principal), now });
   }
 
-  /** When a token ends, by the clock that never jumps: looked up once, when the token is taken. */
   #endOf(principal: Principal): number {
+    return principal.kind === "user" && principal.expiresAt !== undefined
+      ? this.#onClock(principal.expiresAt)
+      : Infinity;
+  }
+
+  /** A time on the wall by the clock that never jumps: looked up once, when it is learnt. */
+  #onClock(wallTime: number): number {
     const { clock } = this.#host;
-    if (principal.kind !== "user" || principal.expiresAt === undefined) return Infinity;
-    return clock.now() + (principal.expiresAt - clock.wallTime());
+    return clock.now() + (wallTime - clock.wallTime());
   }
 
   #reauthorize({ principal, previous }: Extract<SessionEffect, { readonly kind: "reauthorize" }>): void {
@@ -329,21 +340,34 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     else void pending.then(() => this.#input({ kind: "announced" }));
   }
 
-  async #authorize(channel: string): Promise<void> {
-    let allowed = mayListen(this.principal, channel);
+  async #authorize(channel: string, token: string | undefined): Promise<void> {
+    const { principal } = this;
+    const request = { principal, channel, connection: this, ...(token !== undefined && { token }) };
+    let answer: unknown = mayListen(principal, channel);
     try {
-      allowed ||= (await this.#host.authorize?.({ principal: this.principal, channel, connection: this })) === true;
+      if (answer === false) answer = await this.#host.authorize?.(request);
     } catch (cause) {
       this.#host.callbackFailed("authorize", cause);
     }
-    this.#decisions.push({ channel, allowed });
+    this.#decisions.push({ channel, token, principal, ...this.#decided(answer) });
     if (this.#decisions.length > 1) return;
     // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
     setImmediate(() => {
-      const answers = this.#decisions;
+      const all = this.#decisions;
       this.#decisions = [];
-      this.#input({ kind: "authorized", answers });
+      // What was decided of another principal means nothing now.
+      const answers = all.filter((decision) => decision.principal === this.principal);
+      for (const decision of all.filter((one) => !answers.includes(one)))
+        void this.#authorize(decision.channel, decision.token);
+      if (answers.length > 0) this.#input({ kind: "authorized", answers });
     });
+  }
+
+  #decided(answer: unknown): Omit<Decision, "channel"> {
+    const { expiresAt } = typeof answer === "object" && answer !== null ? (answer as Partial<Permission>) : {};
+    if (expiresAt === undefined || !Number.isFinite(expiresAt)) return { allowed: answer === true };
+    const endsAt = this.#onClock(expiresAt);
+    return { allowed: endsAt > this.#host.clock.now(), endsAt };
   }
 
   async #publish({ ref, request, retryMs }: Extract<SessionEffect, { readonly kind: "publish" }>): Promise<void> {

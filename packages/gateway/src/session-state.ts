@@ -140,7 +140,7 @@ export type SessionEffect =
   /** Answered by `announced`, or by `superseded`. */
   | { readonly kind: "announce"; readonly link: LinkNumber | null }
   /** Answered by `authorized`, with others or alone. */
-  | { readonly kind: "authorize"; readonly channel: string }
+  | { readonly kind: "authorize"; readonly channel: string; readonly token: string | undefined }
   /** Joins these streams without sending anything. Answered by `prepared`, or by `superseded`. */
   | { readonly kind: "prepare"; readonly streams: readonly StreamRequest[] }
   /** Lets the prepared streams flow. */

@@ -28,6 +28,7 @@ import {
   type Streams,
   answerSubscribe,
   authorized,
+  endGrants,
   everyChannel,
   isBarred,
   leave,
@@ -264,7 +265,7 @@ function onPutOn(state: LiveState, channel: string): SessionStep {
 }
 
 function onTakeOff(state: LiveState, channel: string): SessionStep {
-  const [streams, answers] = takeOff(state.streams, channel);
+  const [streams, answers] = takeOff(state.streams, [channel]);
   if (streams === state.streams) return [state, []];
   if (isBarred(streams)) return barred();
   if (isUp(state)) return withStreams(state, [streams, answers]);
@@ -295,6 +296,11 @@ function onSweep(
   if (now >= state.life.endsAt) return expired();
   if (now >= state.life.dueAt && isUp(state))
     return then(onNotice(state, now, spreadMs), (next) => onSweep(next, input, config));
+  if (now >= state.streams.endsAt && isUp(state)) {
+    const [streams, answers] = endGrants(state.streams, now);
+    if (isBarred(streams)) return barred();
+    return then(withStreams(state, [streams, answers]), (next) => onSweep(next, input, config));
+  }
   if (now < state.dueAt) return [state, []];
   // No `error` before it: to be late is no offence, and a client that gets one of ours stops for good.
   if (state.phase === "greeting") {

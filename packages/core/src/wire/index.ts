@@ -33,6 +33,7 @@ export {
   maxHelloBytes,
   maxIdBytes,
   maxMetaBytes,
+  maxTokenBytes,
   reservedEventNames,
   truncateBytes,
 } from "./limits.ts";

@@ -1,5 +1,5 @@
 // What a fresh token changes for a connection that is on some channels already. Pure.
-import type { Principal } from "./principal.ts";
+import { type Principal, mayListen, ownChannels } from "./principal.ts";
 
 export interface ChangedGrants {
   /** To be taken off. */
@@ -10,19 +10,11 @@ export interface ChangedGrants {
 
 /** @param channels those that the connection is on. What neither token grants was given by somebody else, and stays. */
 export function changedGrants(previous: Principal, next: Principal, channels: readonly string[]): ChangedGrants {
-  const before = grantsOf(previous);
-  const after = grantsOf(next);
+  const own = ownChannels(next);
+  const kept = (channel: string): boolean => own.includes(channel) || mayListen(next, channel);
+  const had = (channel: string): boolean => ownChannels(previous).includes(channel) || mayListen(previous, channel);
   return {
-    off: channels.filter((channel) => before.some(covers(channel)) && !after.some(covers(channel))),
-    on: (next.kind === "user" ? (next.channels ?? []) : []).filter((channel) => !channels.includes(channel)),
+    off: channels.filter((channel) => had(channel) && !kept(channel)),
+    on: own.filter((channel) => !channels.includes(channel)),
   };
-}
-
-/** Names, and patterns with `*` at the end. */
-function grantsOf(principal: Principal): readonly string[] {
-  return principal.kind === "user" ? [...(principal.channels ?? []), ...(principal.mayListen ?? [])] : [];
-}
-
-function covers(channel: string): (grant: string) => boolean {
-  return (grant) => (grant.endsWith("*") ? channel.startsWith(grant.slice(0, -1)) : channel === grant);
 }
