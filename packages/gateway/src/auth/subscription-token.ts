@@ -1,10 +1,9 @@
-// Permissions to listen that an app signs and its pages bring along: no question to the app when they subscribe.
+// Permissions to listen that an app signs and its pages bring along: no question to the app when they subscribe. `jose` is loaded with the first.
 import { type KeyObject, createSecretKey } from "node:crypto";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import { byteLength, channelProblem, maxTokenBytes } from "@trunkline/core/wire";
-import { SignJWT, jwtVerify } from "jose";
 import type { Authorize } from "../options.ts";
 import { type Principal, accountProblem, defaultAccount } from "./principal.ts";
 
@@ -56,6 +55,7 @@ export async function signSubscription(
     check("expiresInSeconds", `expected an integer ≥ 1, got ${expiresInSeconds}`);
   if (problems.length > 0) throw new UsageError("usage.bad-argument", `signSubscription: ${problems.join("; ")}`);
   const now = Math.floor(clock.wallTime() / 1000);
+  const { SignJWT } = await import("jose");
   // Not `sub`: a permission must not pass for a token that says who somebody is.
   return new SignJWT({ channel, account, ...(user !== undefined && { user }) })
     .setProtectedHeader({ alg: algorithm, typ: type })
@@ -76,6 +76,7 @@ export function subscriptionTokens({ secret, clock = systemClock, otherwise }: S
     if (token === undefined) return otherwise?.(request) ?? false;
     if (token.length > maxTokenBytes) return false;
     try {
+      const { jwtVerify } = await import("jose");
       const { payload } = await jwtVerify(token, key, {
         algorithms: [algorithm],
         typ: type,
