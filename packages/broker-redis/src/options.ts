@@ -3,12 +3,13 @@ import type { ConnectionOptions } from "node:tls";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger } from "@trunkline/core/ports";
+import { type RedisClient, placeOfClient } from "./client-place.ts";
 import { type RedisNode, type RedisPlace, placeOf, readRedisUrl } from "./redis-url.ts";
 
 export interface RedisBrokerOptions {
   /**
    * `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, `redis://host:port,host:port` for a Cluster,
-   * `redis+sentinel://host:port,host:port/NAME` for the primary that Sentinels call NAME. Give this, `nodes` or `sentinels`.
+   * `redis+sentinel://host:port,host:port/NAME` for the primary that Sentinels call NAME. Give this, `nodes`, `sentinels` or `client`.
    */
   readonly url?: string;
   /** Some nodes of a Cluster; the others are found through them. */
@@ -16,6 +17,8 @@ export interface RedisBrokerOptions {
   /** Sentinels, which say where the primary `name` is. */
   readonly sentinels?: readonly RedisNode[];
   readonly name?: string;
+  /** A client of ioredis (no Cluster). Only its options are read: the broker connects by itself, and leaves the client alone. */
+  readonly client?: RedisClient;
   readonly username?: string;
   readonly password?: string;
   /** For Sentinels that ask for one. */
@@ -139,15 +142,20 @@ export function resolveRedisOptions(options: RedisBrokerOptions): RedisBrokerSet
 }
 
 function resolvePlace(options: RedisBrokerOptions, problems: string[]): RedisPlace | null {
-  const { url, nodes, sentinels, name } = options;
-  const given = [url, nodes, sentinels].filter((each) => each !== undefined);
+  const { url, nodes, sentinels, name, client } = options;
+  const given = [url, nodes, sentinels, client].filter((each) => each !== undefined);
   if (given.length !== 1) {
-    problems.push(`expected one of url, nodes and sentinels, got ${given.length === 0 ? "none" : "more"}`);
+    problems.push(`expected one of url, nodes, sentinels and client, got ${given.length === 0 ? "none" : "more"}`);
     return null;
   }
   if (sentinels !== undefined && (name === undefined || name === ""))
     problems.push("name: expected the name that the Sentinels give to the primary");
-  const read = url === undefined ? placeOf({ nodes, sentinels, name }) : readRedisUrl(url);
+  const read =
+    client !== undefined
+      ? placeOfClient(client)
+      : url === undefined
+        ? placeOf({ nodes, sentinels, name })
+        : readRedisUrl(url);
   if (typeof read === "string") {
     problems.push(read);
     return null;

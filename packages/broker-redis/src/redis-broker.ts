@@ -230,6 +230,7 @@ class RedisBroker implements Broker, SessionHome {
     const message = foreign ? foreignMessage(text, clock.wallTime()) : decodeMessage(text);
     if (message === null) {
       logger?.warn("a message on Redis was not understood and left out", { stream, foreign, length: text.length });
+      for (const session of listeners) this.#tell(session, (listener) => listener.onUnreadable?.(stream));
       return;
     }
     if (message.kind === "volatile") {

@@ -6,6 +6,7 @@
 export type ErrorCode =
   | "usage.bad-option"
   | "usage.bad-argument"
+  | "usage.bad-scope"
   | "usage.closed"
   | "usage.aborted"
   | "usage.already-open"

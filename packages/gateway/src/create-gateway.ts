@@ -3,15 +3,16 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
-import { type Publishing, createPublishing } from "@trunkline/core/publish";
+import type { Publishes } from "@trunkline/core/publish";
 import { type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
 import type { Admitted, Situation } from "./admission.ts";
 import { createEntrance } from "./auth/entrance.ts";
 import { type RequestInfo, pathOf } from "./auth/request-info.ts";
 import { WaitingRoom } from "./auth/waiting-room.ts";
+import { closedError } from "./closed-error.ts";
 import type { Connection } from "./connection.ts";
 import { createEventStreamDoor } from "./doors/event-stream.ts";
-import { createHealth } from "./doors/health.ts";
+import { type Readiness, createHealth } from "./doors/health.ts";
 import { type Attachment, attachTo } from "./doors/attach.ts";
 import { type Address, type ListenOptions, type OwnServer, openServer } from "./doors/own-server.ts";
 import { createPublishApi } from "./doors/publish-api.ts";
@@ -27,9 +28,9 @@ import { letGo } from "./let-go.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
-import { type StatsSnapshot, createStats, metricsPage, publishObserver, statsSnapshot } from "./metrics.ts";
+import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions } from "./options.ts";
-import { publishOwn } from "./own-publishing.ts";
+import { OwnPublishing } from "./own-publishing.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
 import type { SessionLink } from "./session-link.ts";
@@ -61,7 +62,7 @@ class NodeGateway implements Gateway {
   readonly #headTimer: HeadTimer;
   readonly #fence: Fence;
   readonly #waitingRoom: WaitingRoom;
-  readonly #publishing: Publishing;
+  readonly #own: OwnPublishing;
   readonly #publishApi: ReturnType<typeof createPublishApi>;
   readonly #health: ReturnType<typeof createHealth>;
   readonly #closeBroker: () => Promise<void>;
@@ -111,19 +112,21 @@ class NodeGateway implements Gateway {
       check: (isOver) => this.#hub.checkHeads(isOver),
       onError: (error) => this.#events.report(error),
     });
-    this.#publishing = createPublishing({
+    this.#own = new OwnPublishing({
       broker,
       contract: options.contract,
       maxEventBytes: limits.eventBytes,
-      observer: publishObserver(stats),
+      stats,
       clock,
       logger,
+      isClosed: () => this.#closed,
     });
+    const { publishing } = this.#own;
     this.#publishApi = createPublishApi({
       entrance,
       waitingRoom,
       origins: resolved.origins,
-      publishing: this.#publishing,
+      publishing,
       isAccepting: () => !stats.draining,
       maxBodyBytes: limits.bodyBytes,
       bodyTimeoutMs: resolved.bodyTimeoutMs,
@@ -190,7 +193,7 @@ class NodeGateway implements Gateway {
       logger,
       authorize: options.authorize,
       publishing: createLinkPublishing({
-        publishing: this.#publishing,
+        publishing,
         authorize: options.authorizePublish,
         stats,
         onFailure: (cause) => this.#events.callbackFailed("authorizePublish", cause),
@@ -249,8 +252,11 @@ class NodeGateway implements Gateway {
   }
 
   async publish(request: PublishRequest, { account }: { readonly account?: string } = {}): Promise<PublishReceipt> {
-    if (this.#closed) throw closedError("publish");
-    return publishOwn(this.#publishing, account, request);
+    return this.#own.send(account)(request, {});
+  }
+
+  publisher(account?: string): Publishes {
+    return this.#own.publisher(account);
   }
 
   stats(): StatsSnapshot {
@@ -282,9 +288,7 @@ class NodeGateway implements Gateway {
     await this.#closeBroker();
   }
 
-  #readiness():
-    | { readonly ready: true }
-    | { readonly ready: false; readonly reason: "draining" | "broker-unavailable" } {
+  #readiness(): Readiness {
     if (this.#stats.draining) return { ready: false, reason: "draining" };
     return this.#brokerAvailable ? { ready: true } : { ready: false, reason: "broker-unavailable" };
   }
@@ -292,11 +296,4 @@ class NodeGateway implements Gateway {
   #expectOpen(method: string): void {
     if (this.#stats.draining) throw closedError(method);
   }
-}
-
-function closedError(method: string): UsageError {
-  return new UsageError(
-    "usage.closed",
-    `gateway.${method}: expected an open gateway, got a closed one; create another`,
-  );
 }

@@ -1,5 +1,6 @@
 // What an embedder holds.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { Connection } from "./connection.ts";
 import type { Address, ListenOptions } from "./doors/own-server.ts";
@@ -29,6 +30,12 @@ export interface Gateway {
    * @throws {GatewayError} as over HTTP (PROTOCOL §8.4) @throws {UsageError} `usage.closed`, `usage.bad-argument`
    */
   publish(request: PublishRequest, options?: { readonly account?: string }): Promise<PublishReceipt>;
+  /**
+   * The verbs of `@trunkline/publisher` inside an account, with the same bytes on the broker:
+   * `gateway.publisher("acme").resource("Post", { scope: ["organization_id"] })`. @defaultValue account "default"
+   * @throws {UsageError} `usage.bad-argument`
+   */
+  publisher(account?: string): Publishes;
   stats(): StatsSnapshot;
   /** The connections of this moment that were let in. */
   connections(): Iterable<Connection>;

@@ -36,8 +36,6 @@ export function createLinkPublishing(options: LinkPublishingOptions): LinkPublis
       const { principal } = author;
       const { account } = principal;
       const scope = { account, dedupePrefix: principalKey(principal) };
-      if (retryMs !== undefined && request.id === undefined)
-        return refuse(400, "gateway.bad-request", "id: expected the one of the first attempt with retryMs, got none");
       const { channel = accountChannel(account) } = request;
       if (!mayPublish(principal, channel)) {
         if (authorize === undefined) return refuse(403, "gateway.forbidden", forbidden);

@@ -24,7 +24,7 @@ export interface GatewayStats {
   dropped: number;
   /** Times that a connection fell behind its streams. */
   lagging: number;
-  /** Refused upgrades, hellos, subscribes and publishes, by error code. Codes are constants, so this stays small. */
+  /** Refused upgrades, hellos, subscribes and publishes, and what was unreadable on the broker, by error code. Codes are constants, so this stays small. */
   readonly refused: Map<string, number>;
   /** Failures of listeners, hooks and sockets. */
   errors: number;

@@ -83,6 +83,8 @@ export interface BrokerListener {
   onEntry(stream: StreamName, entry: Entry): void;
   /** A `volatile` event. */
   onVolatile(stream: StreamName, body: string, time: number): void;
+  /** Something was published to the stream that no event can be made of; it was left out. */
+  onUnreadable?(stream: StreamName): void;
   /** Entries may have been missed: compare with the head and read what is absent. */
   onDoubt(stream: StreamName): void;
   /** The broker can or can't be used just now. */

@@ -4,6 +4,9 @@ import type { StreamName } from "../ports/broker.ts";
 /** The account of keys that name none, and of anonymous connections. */
 export const defaultAccount = "default";
 
+/** The channel of an account that everybody in it is on: where events without a scope go. */
+export const allChannel = "all";
+
 /** Why `account` can't be an account id, or null. */
 export function accountProblem(account: unknown): string | null {
   if (typeof account === "string" && /^[A-Za-z0-9_-]{1,64}$/.test(account)) return null;

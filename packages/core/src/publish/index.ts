@@ -1,4 +1,8 @@
-export { accountChannel, accountProblem, defaultAccount, streamName } from "./account.ts";
+export { accountChannel, accountProblem, allChannel, defaultAccount, streamName } from "./account.ts";
+export { brokerSend } from "./broker-send.ts";
+export { event, type EventData, type RecordChanges, type TrunklineEvent } from "./event.ts";
+export { newEventId } from "./event-id.ts";
+export { EventRegistry, type ResourceAction } from "./event-registry.ts";
 export {
   createPublishing,
   operatorPrefix,
@@ -9,3 +13,9 @@ export {
   type PublishScope,
   receiptOf,
 } from "./publishing.ts";
+export type { BindOptions, RecordEmitter } from "./record-emitter.ts";
+export type { Resource, ResourceOptions } from "./resource.ts";
+export { type ResourceName, resourceKey, routingKey } from "./routing-key.ts";
+export { type Scope, scopeKey, ScopeValueError } from "./scope.ts";
+export { createVerbs, type Publishes, type PubOptions, type VerbsOptions } from "./verbs.ts";
+export { abortedError, expectTimeout, type WaitOptions } from "./wait.ts";

@@ -72,6 +72,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const problem = publishProblem(request);
       if (problem !== null) return refuse(400, "gateway.bad-request", problem);
       const { event, id, channel = accountChannel(account) } = request;
+      if (retryMs !== undefined && id === undefined)
+        return refuse(400, "gateway.bad-request", "id: expected the one of the first attempt with retryMs, got none");
       const { delivery, deletes = false } = definitionOf(contract, event);
       const { key = delivery === "state" ? event : undefined } = request;
       const body = bodyOf({ ...request, key });

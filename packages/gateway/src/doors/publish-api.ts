@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import type { Clock, Logger } from "@trunkline/core/ports";
-import { type Publishing, type PublishOutcome, accountChannel } from "@trunkline/core/publish";
+import { type Publishing, type PublishOutcome, type PublishScope, accountChannel } from "@trunkline/core/publish";
 import type { PublishRequest, WireError } from "@trunkline/core/wire";
 import { bearerOf, foreignPage, noBearer, originAllowed } from "../admission.ts";
 import type { Entrance } from "../auth/entrance.ts";
@@ -62,14 +62,13 @@ export function createPublishApi(
   /** The broker is called before this returns. */
   const publish = (principal: Principal, item: unknown): Promise<PublishOutcome> => {
     const { account } = principal;
-    const request = item as PublishRequest;
     // What is no request is nobody's channel, and told as such.
     const channel: unknown = (item as Partial<PublishRequest> | null)?.channel ?? accountChannel(account);
     if (typeof channel === "string" && !mayPublish(principal, channel)) {
       if (stats !== undefined) countRefused(stats, "gateway.forbidden");
       return Promise.resolve({ ok: false, status: 403, error: { code: "gateway.forbidden", message: forbidden } });
     }
-    return publishing.publish({ account, dedupePrefix: principalKey(principal) }, request);
+    return publishItem(publishing, { account, dedupePrefix: principalKey(principal) }, item);
   };
 
   const answer = async (response: ServerResponse, principal: Principal, bytes: Buffer): Promise<void> => {
@@ -200,6 +199,16 @@ function parse(bytes: Buffer): Parsed {
       problem: `body: expected JSON, got: ${error instanceof Error ? error.message : "something else"}`,
     };
   }
+}
+
+/** `retryMs` says that it is a repetition (PROTOCOL §8.6); the rest is the request. */
+async function publishItem(publishing: Publishing, scope: PublishScope, item: unknown): Promise<PublishOutcome> {
+  if (typeof item !== "object" || item === null || !("retryMs" in item))
+    return publishing.publish(scope, item as PublishRequest);
+  const { retryMs, ...request } = item;
+  if (typeof retryMs === "number" && retryMs >= 0) return publishing.publish(scope, request as PublishRequest, retryMs);
+  const message = `retryMs: expected a number of at least 0, got ${typeof retryMs === "number" ? retryMs : typeof retryMs}`;
+  return { ok: false, status: 400, error: { code: "gateway.bad-request", message } };
 }
 
 function itemOf(outcome: PublishOutcome): object {

@@ -2,7 +2,7 @@
 import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
 import type { Position, StreamPosition, Verdict } from "@trunkline/core/wire";
 import { type Form, allForms } from "../form.ts";
-import type { GatewayStats } from "../metrics.ts";
+import { type GatewayStats, countRefused } from "../metrics.ts";
 import { reaches } from "../verdict.ts";
 import { CommandChains } from "./command-chains.ts";
 import { Outgoing } from "./event-text.ts";
@@ -143,6 +143,10 @@ export class Hub implements BrokerListener, LiveLine {
     for (const { stage } of channel.behind) if (stage !== "opening") this.#options.stats.dropped += 1;
     channel.pending.push(Outgoing.volatile(channel.label, body, time));
     this.#wait(channel);
+  }
+
+  onUnreadable(): void {
+    countRefused(this.#options.stats, "peer.bad-frame");
   }
 
   onDoubt(stream: StreamName): void {

@@ -1,0 +1,226 @@
+// Publishing over HTTP: one request at a time, so that order is kept; what is called meanwhile is the next one.
+import { GatewayError, LinkError, type TrunklineError } from "@trunkline/core/errors";
+import type { Clock, Logger, TimerHandle } from "@trunkline/core/ports";
+import { type WaitOptions, abortedError, expectTimeout, newEventId } from "@trunkline/core/publish";
+import { type PublishReceipt, type PublishRequest, byteLength, publishProblem } from "@trunkline/core/wire";
+import type { Attempted } from "./http-answer.ts";
+import { type HttpRequestOptions, postBatch } from "./http-request.ts";
+import type { Route } from "./route.ts";
+
+export interface HttpRouteOptions extends HttpRequestOptions {
+  /** For publishes that do not say. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+}
+
+/** One event from its call to its result. */
+interface Letter {
+  /** The request as JSON. */
+  readonly text: string;
+  readonly bytes: number;
+  /** When the first attempt began of which nobody knows what became. */
+  doubtSince: number | null;
+  lastError: TrunklineError | null;
+  sending: boolean;
+  sentAt: number;
+  settled: boolean;
+  settle(result: PublishReceipt | TrunklineError): void;
+}
+
+/** PROTOCOL §8.3 and §8.4: what a gateway takes in one request. */
+const maxBatchItems = 1000;
+const maxBatchBytes = 1024 * 1024;
+/** Room for a comma and `"retryMs":…` in each. */
+const itemOverheadBytes = 32;
+const firstWaitMs = 100;
+const maxWaitMs = 5000;
+
+const method = "publisher.publish";
+
+export class HttpRoute implements Route {
+  readonly #options: HttpRouteOptions;
+  #waiting: Letter[] = [];
+  /** Those of the request under way. */
+  #sent: readonly Letter[] = [];
+  #controller: AbortController | null = null;
+  #pumping = false;
+  /** Ends the wait between two attempts. */
+  #wake: (() => void) | null = null;
+  #failures = 0;
+
+  constructor(options: HttpRouteOptions) {
+    this.#options = options;
+  }
+
+  async send(
+    given: PublishRequest,
+    { signal, timeoutMs = this.#options.timeoutMs }: WaitOptions,
+  ): Promise<PublishReceipt> {
+    expectTimeout(method, timeoutMs);
+    if (signal?.aborted === true) throw abortedError(method);
+    const text = textOf(given);
+    const { clock } = this.#options;
+    return new Promise((resolve, reject) => {
+      const letter: Letter = {
+        text,
+        bytes: byteLength(text) + itemOverheadBytes,
+        doubtSince: null,
+        lastError: null,
+        sending: false,
+        sentAt: 0,
+        settled: false,
+        settle: (result) => {
+          if (letter.settled) return;
+          letter.settled = true;
+          clock.clearTimer(timer);
+          signal?.removeEventListener("abort", onAbort);
+          if (result instanceof Error) reject(result);
+          else resolve(result);
+          this.#letGo();
+        },
+      };
+      const onAbort = (): void => letter.settle(abortedError(method));
+      const timer = clock.setTimer(() => letter.settle(expired(letter, timeoutMs)), timeoutMs);
+      signal?.addEventListener("abort", onAbort);
+      this.#waiting.push(letter);
+      void this.#pump();
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    // What is called in the same turn goes along.
+    await Promise.resolve();
+    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
+      const retryInMs = this.#read(batch, await this.#post(batch));
+      if (retryInMs !== null) await this.#pause(retryInMs);
+    }
+    this.#pumping = false;
+  }
+
+  /** The next batch, in order. */
+  #take(): readonly Letter[] {
+    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
+    let bytes = 0;
+    let count = 0;
+    for (const letter of this.#waiting) {
+      bytes += letter.bytes;
+      if (count === maxBatchItems || (count > 0 && bytes > maxBatchBytes)) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #post(batch: readonly Letter[]): Promise<readonly Attempted[]> {
+    const { clock, attemptTimeoutMs } = this.#options;
+    const startedAt = clock.now();
+    const texts = batch.map(({ text, doubtSince }) => {
+      if (doubtSince === null) return text;
+      // At least the time from the first attempt until the gateway reads this one (PROTOCOL §8.6).
+      return `{"retryMs":${Math.ceil(startedAt - doubtSince + attemptTimeoutMs)},${text.slice(1)}`;
+    });
+    const controller = new AbortController();
+    this.#sent = batch;
+    this.#controller = controller;
+    for (const letter of batch) {
+      letter.sending = true;
+      letter.sentAt = startedAt;
+    }
+    const answers = await postBatch(this.#options, texts, controller);
+    this.#controller = null;
+    this.#sent = [];
+    for (const letter of batch) letter.sending = false;
+    return answers;
+  }
+
+  /** Settles what can be; the rest goes to the front again. @returns after how many ms, or null when nothing failed */
+  #read(batch: readonly Letter[], answers: readonly Attempted[]): number | null {
+    const { clock, logger, place } = this.#options;
+    const again: Letter[] = [];
+    let afterMs = 0;
+    for (const [index, letter] of batch.entries()) {
+      const answer = answers[index] as Attempted;
+      if (letter.settled) continue;
+      if (answer.kind === "accepted") letter.settle(answer.receipt);
+      else if (answer.kind === "refused" || isFinal(letter, answer)) letter.settle(answer.error);
+      else {
+        letter.lastError = answer.error;
+        if (answer.kind === "doubt") letter.doubtSince ??= letter.sentAt;
+        if (answer.kind === "again") afterMs = Math.max(afterMs, answer.afterMs ?? 0);
+        again.push(letter);
+      }
+    }
+    if (again.length === 0) {
+      this.#failures = 0;
+      return null;
+    }
+    if (this.#failures === 0)
+      logger?.warn("publishing failed; trying again", { url: place.url, reason: again[0]?.lastError?.message });
+    this.#waiting.unshift(...again);
+    const ceiling = Math.min(firstWaitMs * 2 ** this.#failures, maxWaitMs);
+    this.#failures += 1;
+    return Math.max(ceiling * (0.5 + clock.random() / 2), Math.min(afterMs, maxWaitMs));
+  }
+
+  #pause(waitMs: number): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clock.clearTimer(timer);
+        this.#wake = null;
+        resolve();
+      };
+      const timer: TimerHandle = clock.setTimer(end, waitMs);
+      this.#wake = end;
+      // Everybody may have given up already.
+      this.#letGo();
+    });
+  }
+
+  /** Nobody waits for the request under way, or for the next one. */
+  #letGo(): void {
+    if (this.#sent.length > 0 && this.#sent.every(({ settled }) => settled)) this.#controller?.abort();
+    if (this.#waiting.every(({ settled }) => settled)) this.#wake?.();
+  }
+}
+
+/** That a repetition could not be told from the first attempt is the last word. */
+function isFinal({ doubtSince }: Letter, { kind, error }: Exclude<Attempted, { readonly kind: "accepted" }>): boolean {
+  return kind === "doubt" && doubtSince !== null && error.code === "gateway.outcome-unknown";
+}
+
+function expired({ sending, doubtSince, lastError }: Letter, timeoutMs: number): TrunklineError {
+  const options = lastError === null ? {} : { cause: lastError };
+  if (sending || doubtSince !== null) {
+    const message = `${method}: no receipt within ${timeoutMs} ms; it may be published: repeat it with the same id`;
+    return new GatewayError("gateway.outcome-unknown", message, options);
+  }
+  return lastError ?? new LinkError("link.timeout", `${method}: not sent within ${timeoutMs} ms`, options);
+}
+
+/** @throws {GatewayError} as the gateway would refuse it */
+function textOf(given: PublishRequest): string {
+  const problem = publishProblem(given);
+  if (problem !== null) throw new GatewayError("gateway.bad-request", `${method}: ${problem}`);
+  // An id makes repetitions safe.
+  const request = { ...given, id: given.id ?? newEventId(), data: given.data ?? null };
+  let text: string | null = null;
+  try {
+    if (JSON.stringify(request.data) !== undefined) text = JSON.stringify(request);
+  } catch {
+    // A cycle, or a bigint.
+  }
+  if (text === null) {
+    const message = `${method}: data: expected a JSON value, got one that JSON can't hold`;
+    throw new GatewayError("gateway.bad-request", message);
+  }
+  if (byteLength(text) + itemOverheadBytes <= maxBatchBytes) return text;
+  throw new GatewayError(
+    "gateway.too-large",
+    `${method}: expected an event of less than ${maxBatchBytes} bytes as JSON`,
+  );
+}
