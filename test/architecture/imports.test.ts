@@ -123,7 +123,6 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "publisher/src/",
       "@trunkline/core/wire",
       "@trunkline/core/ports",
-      "@trunkline/core/emitter",
       "@trunkline/core/errors",
       "@trunkline/core/clock",
       "@trunkline/core/publish",
