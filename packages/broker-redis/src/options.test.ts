@@ -128,7 +128,7 @@ describe("options", () => {
   });
 
   it("need exactly one place", () => {
-    expect(message({})).toContain("expected one of url, nodes and sentinels, got none");
+    expect(message({})).toContain("expected one of url, nodes, sentinels and client, got none");
     expect(message({ url: "redis://a", nodes: [{ host: "a", port: 1 }] })).toContain("got more");
     expect(message({ sentinels: [{ host: "a", port: 1 }] })).toContain("name: expected");
     expect(message({ nodes: [{ host: "a", port: 0 }] })).toContain("nodes[0]: expected");
