@@ -1,4 +1,7 @@
-import { connect } from "node:net";
+import { generateKeyPairSync } from "node:crypto";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { inspect } from "node:util";
 import { ManualClock } from "@trunkline/core/testing";
 import {
   type Authenticator,
@@ -6,7 +9,9 @@ import {
   type Principal,
   RequestAuthenticator,
   createGateway,
+  jwt,
   requestAuthenticator,
+  signToken,
 } from "@trunkline/gateway";
 import { expect, it, onTestFinished } from "vitest";
 import { openEventStream, openStreamLink } from "../support/event-stream-client.ts";
@@ -188,4 +193,47 @@ it("a page of a foreign origin can't publish with the cookies of its reader", as
   expect(await post({ Cookie: "sid=1", Origin: "https://evil.example" })).toBe(403);
   expect(await post({ Cookie: "sid=1", Origin: url })).toBe(202);
   expect(await post({ Cookie: "sid=1" })).toBe(202);
+});
+
+it("A-20, §2.8 a JWT lets in by every way, also one whose keys are fetched first; a forged one nobody, and it is repeated nowhere", async () => {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const keys = createServer((_, response) =>
+    response.end(JSON.stringify({ keys: [publicKey.export({ format: "jwk" })] })),
+  );
+  await new Promise<void>((resolve) => keys.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void keys.close());
+  const lines: string[] = [];
+  const line = (message: string, fields?: object): void => void lines.push(message + inspect(fields, { depth: 9 }));
+  const { gateway, url, socketUrl } = await startGateway({
+    authenticate: jwt({ jwksUrl: `http://127.0.0.1:${(keys.address() as AddressInfo).port}`, audience: "live" }),
+    logger: { debug: line, info: line, warn: line, error: line },
+  });
+  const claims = { sub: "ada", account: "acme", channels: ["room.1"], publish: ["room.*"] };
+  const token = await signToken(claims, { privateKey, audience: "live" });
+  const bearer = { Authorization: `Bearer ${token}` };
+  const seen: string[] = [];
+  gateway.on("connection", ({ principal }) => void seen.push(principal.kind));
+  await connectV1(socketUrl, { token });
+  await (await sayHello(socketUrl, { headers: bearer })).next("connected");
+  const plain = await openLink(`${socketUrl}?api_key=${token}`);
+  await until("the plain one is in", () => plain.frames.length > 0);
+  expect((await openEventStream(url, { key: token })).response.status).toBe(200);
+  const body = '{"event":"said","channel":"room.1"}';
+  expect((await fetch(`${url}/api/v1/publish`, { method: "POST", headers: bearer, body })).status).toBe(202);
+  expect(seen).toEqual(["user", "user", "user", "user"]);
+
+  const forged = await signToken(claims, {
+    privateKey: generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey,
+    audience: "live",
+  });
+  const client = await sayHello(socketUrl, { token: forged });
+  expect(await client.next("error")).toMatchObject({ code: "gateway.unauthorized", fatal: true });
+  const { code, reason } = await client.end();
+  expect(code).toBe(4401);
+  await expect(sayHello(socketUrl, { headers: { Authorization: `Bearer ${forged}` } })).rejects.toThrow("401");
+  const refused = await openLink(`${socketUrl}?api_key=${forged}`);
+  expect((await refused.end()).code).toBe(4401);
+  const said = [reason, ...lines, ...client.frames, ...refused.frames].join("\n");
+  for (const part of [...token.split("."), ...forged.split(".")].filter((text) => text.length > 50))
+    expect(said).not.toContain(part);
 });

@@ -1,7 +1,11 @@
 export { type PublicKey, type SecretKey } from "./auth/api-key.ts";
 export { type Authenticator, type Entry, RequestAuthenticator, requestAuthenticator } from "./auth/authenticator.ts";
+export { type JwtOptions, jwt } from "./auth/jwt.ts";
 export { type Principal, type UserPrincipal } from "./auth/principal.ts";
 export { type RequestInfo } from "./auth/request-info.ts";
+export { type SignTokenOptions, signToken } from "./auth/sign-token.ts";
+export { type TokenClaims } from "./auth/token-claims.ts";
+export { type KeyInput } from "./auth/token-keys.ts";
 export {
   type Subscription,
   type SubscriptionSecret,
