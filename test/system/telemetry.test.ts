@@ -4,6 +4,7 @@ import { GatewayError } from "@trunkline/core/errors";
 import type { Broker, StreamName } from "@trunkline/core/ports";
 import { memoryBroker } from "@trunkline/gateway";
 import { instrumentBroker, instrumentClient, instrumentGateway, instrumentPublisher } from "@trunkline/opentelemetry";
+import { createPublisher } from "@trunkline/publisher";
 import { createClient } from "trunkline";
 import { expect, it, onTestFinished } from "vitest";
 import { Heard } from "../support/broker-listener.ts";
@@ -152,6 +153,36 @@ it("a publish inside a gateway is one trace up to a listener, and meta keeps wha
     telemetry.spans(name).map(({ parentSpanContext }) => parentSpanContext?.spanId),
   );
   expect(parents).toEqual([spanId, spanId, spanId]);
+});
+
+it("every verb of a publisher is traced, of a gateway's own too, and keeps its registry", async () => {
+  const telemetry = recordTelemetry();
+  const inner = memoryBroker();
+  onTestFinished(() => inner.close());
+  const started = await startGateway({ broker: inner });
+  const apart = createPublisher({ broker: inner, account: "acme" });
+  onTestFinished(() => apart.close());
+  const reader = await connectV1(started.socketUrl, { token: testKeys.acme });
+  const traced = instrumentPublisher(apart, telemetry);
+  expect(traced.events).toBe(apart.events);
+  const own = instrumentGateway(started.gateway, telemetry).publisher("acme");
+  for (const publisher of [traced, own]) {
+    const [earlier, came] = [telemetry.spans().length, reader.events.length];
+    const channel = "account.acme";
+    await publisher.publish({ event: "paid", data: 1 });
+    await publisher.pub("one", { channel });
+    await publisher.push("all", channel);
+    await publisher.resource("Post", { scope: { account: () => "acme" } }).created({ id: 1 });
+    expect(publisher.events.names()).toEqual(["post.created", "post.updated", "post.destroyed"]);
+    const spans = telemetry.spans().slice(earlier);
+    const names = ["publish paid", "publish message", "publish message", "publish post.created"];
+    expect(spans.map(({ name }) => name)).toEqual(names);
+    await until("all came", () => reader.events.length === came + names.length);
+    const contexts = spans.map((span) => span.spanContext());
+    expect(reader.events.slice(came).map(({ meta }) => meta)).toEqual(
+      contexts.map(({ traceId, spanId }) => ({ traceparent: `00-${traceId}-${spanId}-01` })),
+    );
+  }
 });
 
 it("a broadcast that has a trace is delivered in it; what gateways tell each other has no spans", async () => {

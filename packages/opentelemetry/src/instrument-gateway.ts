@@ -1,9 +1,10 @@
 // A gateway's figures as metrics, and spans of what is published through it and of who comes and goes.
 import { type Attributes, context, ROOT_CONTEXT, type SpanContext, SpanKind, type Tracer } from "@opentelemetry/api";
+import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import { Decorated, expectMethods } from "./decorate.ts";
 import { type GatewayFigures, observeGateway } from "./gateway-metrics.ts";
-import { tracedPublish } from "./instrument-publisher.ts";
+import { instrumentPublisher, tracedPublish } from "./instrument-publisher.ts";
 import { type InstrumentOptions, resolveTelemetry } from "./options.ts";
 import { system } from "./traced.ts";
 
@@ -17,6 +18,7 @@ interface Connected {
 /** What a decorator has to know of a gateway: `createGateway` of `@trunkline/gateway` makes such ones. */
 export interface InstrumentableGateway {
   publish(request: PublishRequest, options?: { readonly account?: string }): Promise<PublishReceipt>;
+  publisher(account?: string): Publishes;
   on(name: "connection", listener: (connection: Connected) => void): () => void;
   on(name: "disconnection", listener: (connection: Connected, code: number) => void): () => void;
   stats(): GatewayFigures;
@@ -25,19 +27,23 @@ export interface InstrumentableGateway {
 const instrumented = new Decorated();
 
 /**
- * `gateway` with its figures as metrics, a span around each `publish` of its own, and one each time that a
+ * `gateway` with its figures as metrics, a span around each publish of its own and of its publishers, and one each time that a
  * connection comes (`trunkline.connect`) and goes (`trunkline.disconnect`).
  * @returns `gateway` itself when no provider is registered
  * @throws {UsageError} `usage.bad-argument`, `usage.bad-option`
  */
 export function instrumentGateway<G extends InstrumentableGateway>(gateway: G, options: InstrumentOptions = {}): G {
-  expectMethods("instrumentGateway", "gateway", gateway, ["publish", "on", "stats"]);
+  expectMethods("instrumentGateway", "gateway", gateway, ["publish", "publisher", "on", "stats"]);
   const { tracer, meter, propagator } = resolveTelemetry("instrumentGateway", options);
   if (tracer === null && meter === null) return gateway;
   return instrumented.once(gateway, () => {
     if (tracer !== null) watchConnections(gateway, tracer);
     if (meter !== null) observeGateway(meter, () => gateway.stats());
-    return tracer === null ? null : { publish: tracedPublish(gateway, tracer, propagator) };
+    if (tracer === null) return null;
+    return {
+      publish: tracedPublish(gateway, tracer, propagator),
+      publisher: (account?: string) => instrumentPublisher(gateway.publisher(account), options),
+    };
   });
 }
 

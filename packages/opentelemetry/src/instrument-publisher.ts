@@ -1,13 +1,14 @@
 // A producer's span around each publish, and its trace context in the event's `meta`.
 import { type Attributes, context, SpanKind, type TextMapPropagator, trace, type Tracer } from "@opentelemetry/api";
+import { type VerbsOptions, verbsAround } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import { Decorated, expectMethods } from "./decorate.ts";
 import { type InstrumentOptions, resolveTelemetry } from "./options.ts";
 import { contextOf, isTraced, withTraceContext } from "./trace-context.ts";
 import { system, traced } from "./traced.ts";
 
-/** What publishes: `publish(event, data, { channel, id, meta })`, as an outbox, or `publish({ event, … })`, as a gateway. */
-export interface Publishes {
+/** What publishes: `publish(event, data, { channel, id, meta })`, as an outbox, or `publish({ event, … })`, as all others. */
+export interface InstrumentablePublisher {
   publish(...args: never): unknown;
 }
 
@@ -16,20 +17,29 @@ type Publish = (...args: unknown[]) => unknown;
 const instrumented = new Decorated();
 
 /**
- * `target` with a span around each publish. Its trace context goes along in `meta` (`traceparent`, `tracestate`), beside what is
- * there. `const outbox = instrumentPublisher(createOutbox(client));`
+ * `target` with a span around each publish, `pub`, `push` and resources included. Its trace context goes along in `meta` (`traceparent`, `tracestate`), beside what is
+ * there. `const outbox = instrumentPublisher(createOutbox(client)); const publisher = instrumentPublisher(createPublisher());`
  * @returns `target` itself when no tracer provider is registered
  * @throws {UsageError} `usage.bad-argument`, `usage.bad-option`
  */
-export function instrumentPublisher<Target extends Publishes>(target: Target, options: InstrumentOptions = {}): Target {
+export function instrumentPublisher<Target extends InstrumentablePublisher>(
+  target: Target,
+  options: InstrumentOptions = {},
+): Target {
   expectMethods("instrumentPublisher", "target", target, ["publish"]);
   const { tracer, propagator } = resolveTelemetry("instrumentPublisher", options);
   if (tracer === null) return target;
-  return instrumented.once(target, () => ({ publish: tracedPublish(target, tracer, propagator) }));
+  return instrumented.once(target, () => {
+    const verbs = verbsAround(target, (send) => {
+      // As wide as `tracedPublish` takes it; what it returns is what it was given.
+      return tracedPublish({ publish: send }, tracer, propagator) as VerbsOptions["send"];
+    });
+    return verbs ?? { publish: tracedPublish(target, tracer, propagator) };
+  });
 }
 
 /** `target.publish` with spans. */
-export function tracedPublish(target: Publishes, tracer: Tracer, propagator: TextMapPropagator): Publish {
+export function tracedPublish(target: InstrumentablePublisher, tracer: Tracer, propagator: TextMapPropagator): Publish {
   const publish: Publish = (...args) => (target.publish as Publish)(...args);
   return (...args) => {
     const [first, data, settings] = args;

@@ -26,6 +26,7 @@ describe("every decorator", () => {
     };
     const names = [
       "publish",
+      "publisher",
       "on",
       "off",
       "once",

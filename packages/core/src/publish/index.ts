@@ -17,5 +17,5 @@ export type { BindOptions, RecordEmitter } from "./record-emitter.ts";
 export type { Resource, ResourceOptions } from "./resource.ts";
 export { type ResourceName, resourceKey, routingKey } from "./routing-key.ts";
 export { type Scope, scopeKey, ScopeValueError } from "./scope.ts";
-export { createVerbs, type Publishes, type PubOptions, type VerbsOptions } from "./verbs.ts";
+export { createVerbs, type Publishes, type PubOptions, type VerbsOptions, verbsAround } from "./verbs.ts";
 export { abortedError, expectTimeout, type WaitOptions } from "./wait.ts";

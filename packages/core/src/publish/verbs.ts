@@ -56,8 +56,21 @@ export interface VerbsOptions {
   readonly logger: Logger | undefined;
 }
 
-export function createVerbs({ send, clock, logger }: VerbsOptions): Publishes {
-  const events = new EventRegistry();
+/** What verbs were made of, by their registry: whatever they become part of keeps it. */
+const made = new WeakMap<EventRegistry, VerbsOptions>();
+
+/** The verbs of `publisher`, with `around` around what carries them; null when `createVerbs` did not make them. */
+export function verbsAround(
+  publisher: object,
+  around: (send: VerbsOptions["send"]) => VerbsOptions["send"],
+): Publishes | null {
+  const { events } = publisher as Partial<Publishes>;
+  const options = events && made.get(events);
+  return options ? createVerbs({ ...options, send: around(options.send) }, events) : null;
+}
+
+export function createVerbs(options: VerbsOptions, events: EventRegistry = new EventRegistry()): Publishes {
+  const { send, clock, logger } = options;
   const publish = (request: PublishRequest, options: WaitOptions = {}): Promise<PublishReceipt> =>
     handled(send(request, options), (error) => {
       const { code, message } = error as Partial<TrunklineError>;
@@ -84,6 +97,7 @@ export function createVerbs({ send, clock, logger }: VerbsOptions): Publishes {
       return each.value;
     });
   };
+  made.set(events, options);
   return {
     events,
     publish,
