@@ -117,6 +117,36 @@ it("A-15 D-05 unscoped events and messages without a channel reach everybody on 
   }
 });
 
+it("A-16 an event of a resource that is made after a client came arrives", async () => {
+  const started = await withPages("all");
+  const publisher = overHttp(started);
+  const client = await page(started, "all");
+  const heard = heardBy(client, "late.comer.created");
+  await publisher.resource("Late::Comer").created({ id: 1 });
+  await until("it came", () => heard.length === 1);
+});
+
+it("A-12 R-18 what is published while a client is away comes when it is back; only volatile events do not", async () => {
+  const contract = defineContract({ events: { moved: declare({ delivery: "volatile" }) } });
+  const started = await startGateway({
+    contract,
+    publicKeys: [{ key: "all", channel: "all", account: "acme" }],
+  });
+  const publisher = overHttp(started);
+  const client = await page(started, "all");
+  const heard: string[] = [];
+  client.on("*", (_, { event: name }) => heard.push(name));
+  await client.close();
+  await publisher.publish(event("post.created", 1));
+  await publisher.publish({ event: "moved", channel: "all" });
+  await client.connect();
+  await client.ready();
+  await publisher.publish({ event: "moved", channel: "all" });
+  await publisher.publish({ event: "last", channel: "all" });
+  await until("the last came", () => heard.includes("last"));
+  expect(heard).toEqual(["post.created", "moved", "last"]);
+});
+
 it("D-03 D-01 a message with a channel goes there, and it is no failure that nobody listens", async () => {
   const started = await startGateway();
   const publisher = overHttp(started);

@@ -188,6 +188,36 @@ describe("repetitions", () => {
     expect(requests[1]?.items.map(({ event }) => event)).toEqual(["c", "d"]);
   });
 
+  it("§8.6 one that a later one of its channel overtook is not published after it", async () => {
+    const receipt = { status: 202, stream: "s", offset: 9, epoch: "e" };
+    const refused = [
+      { status: 503, ...said("gateway.unavailable") },
+      { status: 503, ...said("gateway.outcome-unknown") },
+    ];
+    const { publisher, requests, turn } = setUp({ status: 207, body: [...refused, receipt, ...refused] });
+    const publish = (event: string, channel: string) => failure(publisher.publish({ event, channel }));
+    const sent = [publish("a", "x"), publish("b", "x"), publish("c", "x"), publish("d", "x"), publish("e", "y")];
+    await turn(200);
+    expect(await sent[0]).toMatchObject({ code: "gateway.unavailable" });
+    expect(await sent[1]).toMatchObject({ code: "gateway.outcome-unknown" });
+    expect(await Promise.all(sent.slice(2))).toEqual(["no failure", "no failure", "no failure"]);
+    expect(requests[1]?.items.map(({ event }) => event)).toEqual(["d", "e"]);
+  });
+
+  it("what waits is bounded", async () => {
+    const { publisher, turn } = setUp(...Array.from({ length: 40 }, () => unavailable));
+    const sent = Array.from({ length: 10_001 }, () => failure(publisher.publish({ event: "a" }, { timeoutMs: 100 })));
+    expect(await sent[10_000]).toMatchObject({ name: "UsageError", code: "usage.overflow" });
+    await turn(100);
+    expect(await sent[0]).toMatchObject({ code: "gateway.unavailable" });
+    expect(await sent[9999]).toMatchObject({ name: "LinkError", code: "link.timeout" });
+    const big = { event: "a", data: "x".repeat(1_000_000) };
+    const bytes = Array.from({ length: 68 }, () => failure(publisher.publish(big, { timeoutMs: 100 })));
+    expect(await bytes[67]).toMatchObject({ code: "usage.overflow" });
+    await turn(100);
+    await Promise.all(bytes);
+  });
+
   it("waits longer and longer, and as long as Retry-After says", async () => {
     const { publisher, requests, turn } = setUp({ ...(unavailable as object), status: 503, retryAfter: "3" });
     const sent = publisher.publish({ event: "a" });
@@ -324,6 +354,9 @@ describe("where to", () => {
       [{ url: "http://x", contract: { events: {}, calls: {} } }, "contract"],
       [{ redis: "redis://x", url: "http://x" }, "url"],
       [{ namespace: "blog" }, "namespace"],
+      [{ broker: null }, "broker"],
+      [{ broker: {} }, "broker"],
+      [{ redis: 6379 }, "redis"],
       [{ timeoutMs: 0 }, "timeoutMs"],
       [{ attemptTimeoutMs: NaN }, "attemptTimeoutMs"],
     ] as const) {

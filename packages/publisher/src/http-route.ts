@@ -1,10 +1,11 @@
 // Publishing over HTTP: one request at a time, so that order is kept; what is called meanwhile is the next one.
-import { GatewayError, LinkError, type TrunklineError } from "@trunkline/core/errors";
+import { UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger, TimerHandle } from "@trunkline/core/ports";
-import { type WaitOptions, abortedError, expectTimeout, newEventId } from "@trunkline/core/publish";
-import { type PublishReceipt, type PublishRequest, byteLength, publishProblem } from "@trunkline/core/wire";
+import { type WaitOptions, abortedError, expectTimeout } from "@trunkline/core/publish";
+import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { Attempted } from "./http-answer.ts";
 import { type HttpRequestOptions, postBatch } from "./http-request.ts";
+import { type Letter, bytesOf, givenUp, isFinal, lastAccepted, maxBatchBytes, method, textOf } from "./letter.ts";
 import type { Route } from "./route.ts";
 
 export interface HttpRouteOptions extends HttpRequestOptions {
@@ -14,33 +15,20 @@ export interface HttpRouteOptions extends HttpRequestOptions {
   readonly logger: Logger | undefined;
 }
 
-/** One event from its call to its result. */
-interface Letter {
-  /** The request as JSON. */
-  readonly text: string;
-  readonly bytes: number;
-  /** When the first attempt began of which nobody knows what became. */
-  doubtSince: number | null;
-  lastError: TrunklineError | null;
-  sending: boolean;
-  sentAt: number;
-  settled: boolean;
-  settle(result: PublishReceipt | TrunklineError): void;
-}
-
-/** PROTOCOL §8.3 and §8.4: what a gateway takes in one request. */
+/** PROTOCOL §8.3. */
 const maxBatchItems = 1000;
-const maxBatchBytes = 1024 * 1024;
-/** Room for a comma and `"retryMs":…` in each. */
-const itemOverheadBytes = 32;
+/** What may wait for its receipt. */
+const maxWaiting = 10_000;
+const maxWaitingBytes = 64 * 1024 * 1024;
 const firstWaitMs = 100;
 const maxWaitMs = 5000;
-
-const method = "publisher.publish";
 
 export class HttpRoute implements Route {
   readonly #options: HttpRouteOptions;
   #waiting: Letter[] = [];
+  /** Letters without a result, and their bytes. */
+  #open = 0;
+  #openBytes = 0;
   /** Those of the request under way. */
   #sent: readonly Letter[] = [];
   #controller: AbortController | null = null;
@@ -60,11 +48,18 @@ export class HttpRoute implements Route {
     expectTimeout(method, timeoutMs);
     if (signal?.aborted === true) throw abortedError(method);
     const text = textOf(given);
+    const bytes = bytesOf(text);
+    if (this.#open >= maxWaiting || this.#openBytes + bytes > maxWaitingBytes) {
+      const limits = `${maxWaiting} events of ${maxWaitingBytes} bytes in all`;
+      const message = `${method}: expected at most ${limits} to wait, got one more: publish less, or wait for receipts`;
+      throw new UsageError("usage.overflow", message);
+    }
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       const letter: Letter = {
         text,
-        bytes: byteLength(text) + itemOverheadBytes,
+        bytes,
+        channel: given.channel ?? "",
         doubtSince: null,
         lastError: null,
         sending: false,
@@ -73,6 +68,8 @@ export class HttpRoute implements Route {
         settle: (result) => {
           if (letter.settled) return;
           letter.settled = true;
+          this.#open -= 1;
+          this.#openBytes -= bytes;
           clock.clearTimer(timer);
           signal?.removeEventListener("abort", onAbort);
           if (result instanceof Error) reject(result);
@@ -81,8 +78,13 @@ export class HttpRoute implements Route {
         },
       };
       const onAbort = (): void => letter.settle(abortedError(method));
-      const timer = clock.setTimer(() => letter.settle(expired(letter, timeoutMs)), timeoutMs);
+      const timer = clock.setTimer(
+        () => letter.settle(givenUp(letter, `no receipt within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
       signal?.addEventListener("abort", onAbort);
+      this.#open += 1;
+      this.#openBytes += bytes;
       this.#waiting.push(letter);
       void this.#pump();
     });
@@ -141,6 +143,7 @@ export class HttpRoute implements Route {
   #read(batch: readonly Letter[], answers: readonly Attempted[]): number | null {
     const { clock, logger, place } = this.#options;
     const again: Letter[] = [];
+    const last = lastAccepted(batch, answers);
     let afterMs = 0;
     for (const [index, letter] of batch.entries()) {
       const answer = answers[index] as Attempted;
@@ -151,7 +154,10 @@ export class HttpRoute implements Route {
         letter.lastError = answer.error;
         if (answer.kind === "doubt") letter.doubtSince ??= letter.sentAt;
         if (answer.kind === "again") afterMs = Math.max(afterMs, answer.afterMs ?? 0);
-        again.push(letter);
+        // To publish it now would break the order of its channel.
+        if (index < (last.get(letter.channel) ?? -1))
+          letter.settle(givenUp(letter, "a later one of its channel was first"));
+        else again.push(letter);
       }
     }
     if (again.length === 0) {
@@ -184,43 +190,6 @@ export class HttpRoute implements Route {
   /** Nobody waits for the request under way, or for the next one. */
   #letGo(): void {
     if (this.#sent.length > 0 && this.#sent.every(({ settled }) => settled)) this.#controller?.abort();
-    if (this.#waiting.every(({ settled }) => settled)) this.#wake?.();
+    if (this.#wake !== null && this.#waiting.every(({ settled }) => settled)) this.#wake();
   }
-}
-
-/** That a repetition could not be told from the first attempt is the last word. */
-function isFinal({ doubtSince }: Letter, { kind, error }: Exclude<Attempted, { readonly kind: "accepted" }>): boolean {
-  return kind === "doubt" && doubtSince !== null && error.code === "gateway.outcome-unknown";
-}
-
-function expired({ sending, doubtSince, lastError }: Letter, timeoutMs: number): TrunklineError {
-  const options = lastError === null ? {} : { cause: lastError };
-  if (sending || doubtSince !== null) {
-    const message = `${method}: no receipt within ${timeoutMs} ms; it may be published: repeat it with the same id`;
-    return new GatewayError("gateway.outcome-unknown", message, options);
-  }
-  return lastError ?? new LinkError("link.timeout", `${method}: not sent within ${timeoutMs} ms`, options);
-}
-
-/** @throws {GatewayError} as the gateway would refuse it */
-function textOf(given: PublishRequest): string {
-  const problem = publishProblem(given);
-  if (problem !== null) throw new GatewayError("gateway.bad-request", `${method}: ${problem}`);
-  // An id makes repetitions safe.
-  const request = { ...given, id: given.id ?? newEventId(), data: given.data ?? null };
-  let text: string | null = null;
-  try {
-    if (JSON.stringify(request.data) !== undefined) text = JSON.stringify(request);
-  } catch {
-    // A cycle, or a bigint.
-  }
-  if (text === null) {
-    const message = `${method}: data: expected a JSON value, got one that JSON can't hold`;
-    throw new GatewayError("gateway.bad-request", message);
-  }
-  if (byteLength(text) + itemOverheadBytes <= maxBatchBytes) return text;
-  throw new GatewayError(
-    "gateway.too-large",
-    `${method}: expected an event of less than ${maxBatchBytes} bytes as JSON`,
-  );
 }

@@ -67,10 +67,14 @@ export function formOf(options: PublisherOptions): "broker" | "redis" | "url" {
   const form = given.includes("broker") ? "broker" : given.includes("redis") ? "redis" : "url";
   const known: readonly string[] = [...forms[form], "logger", "clock"];
   const strangers = given.filter((name) => !known.includes(name));
+  const { broker, redis } = options as { readonly broker?: Partial<Broker>; readonly redis?: unknown };
+  if (form === "broker" && typeof broker?.append !== "function")
+    throw bad(`broker: expected one, such as redisBroker({ url }), got ${broker === null ? "null" : typeof broker}`);
+  if (form === "redis" && typeof redis !== "string" && (typeof redis !== "object" || redis === null))
+    throw bad(`redis: expected a URL, options of redisBroker or a client of ioredis, got ${typeof redis}`);
   if (strangers.length === 0) return form;
-  throw new UsageError(
-    "usage.bad-option",
-    `createPublisher: expected ${known.join(", ")} ${form === "url" ? "over HTTP" : `with ${form}`}, got ${strangers.join(", ")}`,
+  throw bad(
+    `expected ${known.join(", ")} ${form === "url" ? "over HTTP" : `with ${form}`}, got ${strangers.join(", ")}`,
   );
 }
 
@@ -81,8 +85,11 @@ export function httpTimes(options: HttpPublisherOptions): {
 } {
   const { timeoutMs = httpDefaults.timeoutMs, attemptTimeoutMs = httpDefaults.attemptTimeoutMs } = options;
   for (const [name, value] of Object.entries({ timeoutMs, attemptTimeoutMs })) {
-    if (!(value > 0))
-      throw new UsageError("usage.bad-option", `createPublisher: ${name}: expected more than 0, got ${String(value)}`);
+    if (!(value > 0)) throw bad(`${name}: expected more than 0, got ${String(value)}`);
   }
   return { timeoutMs, attemptTimeoutMs };
+}
+
+function bad(problem: string): UsageError {
+  return new UsageError("usage.bad-option", `createPublisher: ${problem}`);
 }

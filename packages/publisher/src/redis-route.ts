@@ -44,7 +44,7 @@ async function open(
   const given = typeof redis === "string" ? { url: redis } : "options" in redis ? { client: redis } : redis;
   return redisBroker({
     ...(logger !== undefined && { logger }),
-    ...(namespace !== undefined && { prefix: namespace }),
     ...given,
+    ...(namespace !== undefined && { prefix: namespace }),
   });
 }

@@ -1,0 +1,80 @@
+// One event on its way over HTTP: what is sent of it, what is known of it.
+import { GatewayError, LinkError, type TrunklineError } from "@trunkline/core/errors";
+import { newEventId } from "@trunkline/core/publish";
+import { type PublishReceipt, type PublishRequest, byteLength, publishProblem } from "@trunkline/core/wire";
+import type { Attempted } from "./http-answer.ts";
+
+/** Begins the messages of its errors. */
+export const method = "publisher.publish";
+
+/** One event from its call to its result. */
+export interface Letter {
+  /** The request as JSON. */
+  readonly text: string;
+  readonly bytes: number;
+  /** "" is the account's own. */
+  readonly channel: string;
+  /** When the first attempt began of which nobody knows what became. */
+  doubtSince: number | null;
+  lastError: TrunklineError | null;
+  sending: boolean;
+  sentAt: number;
+  settled: boolean;
+  settle(result: PublishReceipt | TrunklineError): void;
+}
+
+/** PROTOCOL §8.4: the largest body that a gateway takes. */
+export const maxBatchBytes = 1024 * 1024;
+/** Room for a comma and `"retryMs":…` in each. */
+const itemOverheadBytes = 32;
+
+/** Bytes that `text` takes in a batch. */
+export function bytesOf(text: string): number {
+  return byteLength(text) + itemOverheadBytes;
+}
+
+/** That a repetition could not be told from the first attempt is the last word. */
+export function isFinal(
+  { doubtSince }: Letter,
+  { kind, error }: Exclude<Attempted, { readonly kind: "accepted" }>,
+): boolean {
+  return kind === "doubt" && doubtSince !== null && error.code === "gateway.outcome-unknown";
+}
+
+/** What is to be said of a letter that is given up: `why`, such as "no receipt within 100 ms". */
+export function givenUp({ sending, doubtSince, lastError }: Letter, why: string): TrunklineError {
+  if (!sending && doubtSince === null)
+    return lastError ?? new LinkError("link.timeout", `${method}: ${why}; it was not sent`);
+  const message = `${method}: ${why}; it may be published: repeat it with the same id`;
+  return new GatewayError("gateway.outcome-unknown", message, lastError === null ? {} : { cause: lastError });
+}
+
+/** The places of the last accepted letter of each channel: what comes before it there was overtaken. */
+export function lastAccepted(batch: readonly Letter[], answers: readonly Attempted[]): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  for (const [index, { channel }] of batch.entries()) if (answers[index]?.kind === "accepted") last.set(channel, index);
+  return last;
+}
+
+/** @throws {GatewayError} as the gateway would refuse it */
+export function textOf(given: PublishRequest): string {
+  const problem = publishProblem(given);
+  if (problem !== null) throw new GatewayError("gateway.bad-request", `${method}: ${problem}`);
+  // An id makes repetitions safe.
+  const request = { ...given, id: given.id ?? newEventId(), data: given.data ?? null };
+  let text: string | null = null;
+  try {
+    if (JSON.stringify(request.data) !== undefined) text = JSON.stringify(request);
+  } catch {
+    // A cycle, or a bigint.
+  }
+  if (text === null) {
+    const message = `${method}: data: expected a JSON value, got one that JSON can't hold`;
+    throw new GatewayError("gateway.bad-request", message);
+  }
+  if (bytesOf(text) <= maxBatchBytes) return text;
+  throw new GatewayError(
+    "gateway.too-large",
+    `${method}: expected an event of less than ${maxBatchBytes} bytes as JSON`,
+  );
+}
