@@ -50,7 +50,9 @@ it("R-20 R-21 one trace runs publisher → gateway → broker → other gateway 
   const listener = await start("listener", two.ready);
   const publisher = await start("publisher", one.ready);
   await until("the listener has done its work", () => listener.spans().length === 2);
-  await until("the second gateway has delivered", () => two.spans().some(({ name }) => name.startsWith("deliver")));
+  const has = (spans: readonly ShownSpan[], name: string): boolean => spans.some((span) => span.name === name);
+  await until("the first gateway has told", () => has(one.spans(), "append post.created"));
+  await until("the second gateway has told", () => has(two.spans(), "deliver post.created"));
 
   const [publish, request] = publisher.spans();
   const append = one.spans().find(({ name }) => name.startsWith("append"));
