@@ -1,5 +1,6 @@
 import { type ClientOptions, type TrunklineError, createClient, refreshToken } from "@trunkline/core";
 import { plain } from "@trunkline/core/plain";
+import type { Clock } from "@trunkline/core/ports";
 import { ManualClock } from "@trunkline/core/testing";
 import {
   type Authenticator,
@@ -10,7 +11,7 @@ import {
 } from "@trunkline/gateway";
 import { createTestGateway } from "@trunkline/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openEventStream } from "../support/event-stream-client.ts";
+import { openEventStream, openStreamLink } from "../support/event-stream-client.ts";
 import { connectV1, openLink, sayHello } from "../support/frame-client.ts";
 import { startGateway } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
@@ -299,6 +300,52 @@ describe("over real sockets", () => {
     expect((await bare.end()).code).toBe(4401);
     await until("the stream ends", () => stream.ended);
     expect([...gateway.connections()]).toEqual([]);
+  });
+
+  it("§2.7 ends when it was to end, however the clock on the wall is set meanwhile", async () => {
+    const steady = new ManualClock();
+    let aheadMs = 0;
+    const wall: Clock = {
+      now: () => steady.now(),
+      wallTime: () => steady.wallTime() + aheadMs,
+      setTimer: (run, delayMs) => steady.setTimer(run, delayMs),
+      clearTimer: (timer) => steady.clearTimer(timer),
+      random: () => steady.random(),
+    };
+    const expiresAt = wall.wallTime() + 20_000;
+    const authenticate: Authenticator = () => ({ kind: "user", account: "acme", id: "ada", expiresAt });
+    const { socketUrl } = await startGateway({ clock: wall, authenticate });
+    const client = await connectV1(socketUrl, { token: "t" });
+    aheadMs = 60 * minute;
+    steady.advance(17_000);
+    await settle();
+    expect(client.ended).toBeNull();
+    aheadMs = -60 * minute;
+    steady.advance(3_000);
+    expect((await client.end()).code).toBe(4401);
+  });
+
+  it("§11.3 a link over an event stream is told of the end, and takes a fresh token", async () => {
+    const authenticate: Authenticator = ({ token = "" }) => ({
+      kind: "user",
+      account: "acme",
+      id: "ada",
+      expiresAt: clock.wallTime() + Number(token),
+    });
+    const { url } = await startGateway({ clock, authenticate });
+    const link = await openStreamLink(url);
+    await link.post({ type: "hello", instance: "i", token: "20000" });
+    await until("connected comes", () => link.client.frames.length > 0);
+    expect(link.client.frames).toMatchObject([{ type: "connected", expiresInMs: 20_000 }]);
+    await link.post({ type: "auth", token: "40000" });
+    await until("auth comes", () => link.client.frames.length > 1);
+    expect(link.client.frames[1]).toEqual({ type: "auth", expiresInMs: 40_000 });
+    clock.advance(39_999);
+    expect(link.client.ended).toBe(false);
+    clock.advance(1_000);
+    await until("the stream ends", () => link.client.ended);
+    expect(link.client.frames.map(({ type }) => type)).toContain("drain");
+    expect(link.client.events.at(-1)).toMatchObject({ event: "close", data: expect.stringContaining("4401") });
   });
 
   it("§2.7 whoever comes with a token that is over is refused, whatever its authenticator says", async () => {

@@ -109,6 +109,16 @@ describe("§2.7 a token that ends", () => {
     }
   });
 
+  it("§11.1 as the end of a permission, ends an event stream of one channel", () => {
+    const plain: Admitted = { kind: "admitted", dialect: "plain", principal: ada };
+    const stream = { ...plain, eventStream: { only: { channel: "room" } } };
+    const decision = { channel: "room", allowed: true, endsAt: 500 };
+    const way: SessionInput[] = [{ kind: "announced" }, { kind: "authorized", answers: [decision] }, prepared()];
+    const { effects } = play([...way, sweep(499), sweep(500)], stream);
+    expect(effects.at(-2)).toEqual([]);
+    expect(effects.at(-1)).toContainEqual(expect.objectContaining({ kind: "close", code: 4403 }));
+  });
+
   it("is looked at in time, whatever the pings are up to", () => {
     const due = (inputs: readonly SessionInput[]): unknown => {
       const { state } = play(inputs);

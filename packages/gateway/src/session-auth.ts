@@ -22,8 +22,12 @@ export interface TokenLife {
   readonly endsAt: number;
 }
 
+/** Of most connections: one for all of them. */
+const unending: TokenLife = { dueAt: Infinity, endsAt: Infinity };
+
 /** The life of a token that was taken at `now`. */
 export function lifeOf(endsAt: number, now: number): TokenLife {
+  if (endsAt === Infinity) return unending;
   return { dueAt: endsAt - Math.min(noticeMs, (endsAt - now) * noticePart), endsAt };
 }
 
