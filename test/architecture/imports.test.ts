@@ -35,6 +35,7 @@ function imports(): Import[] {
 /** Zone → what its files may import: prefixes of own files, or module names. */
 const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = [
   ["core/src/errors.ts", []],
+  ["core/src/nearest.ts", []],
   ["core/src/wire/", ["core/src/wire/", "core/src/errors.ts"]],
   ["core/src/ports/", ["core/src/ports/", "core/src/wire/", "core/src/errors.ts"]],
   ["core/src/client/", ["core/src/client/", "core/src/wire/", "core/src/errors.ts", "core/src/ports/"]],
@@ -109,6 +110,7 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "@trunkline/core/clock",
       "@trunkline/core/errors",
       "@trunkline/core/publish",
+      "@trunkline/core/nearest",
       "node:",
       "ws",
       "eventemitter3",

@@ -151,3 +151,28 @@ it("shows its version and help worth reading, and exits 0", async () => {
     expect(startHelp.stdout).toContain(word);
   }
 });
+
+it("A-20 takes the tokens that `trunkline token` makes with the same secret, or with the config file's key", async () => {
+  const env = { TRUNKLINE_TOKEN_SECRET: "hunter2-".repeat(4) };
+  const config = join(folder, "tokens.json");
+  await writeFile(config, JSON.stringify({ jwt: { secret: env.TRUNKLINE_TOKEN_SECRET, issuer: "me" } }));
+  for (const [flags, own, issued] of [
+    [[], env, []],
+    [["--config", config], {}, ["--issuer", "me"]],
+  ] as const) {
+    const gateway = trunkline(["start", "--port", "0", ...flags], own);
+    const url = await urlOf(gateway);
+    const signer = trunkline(["token", "ada", "--channel", "user.ada", ...issued], env);
+    expect(await signer.exited).toBe(0);
+    const authorization = `Bearer ${signer.stdout.trim()}`;
+    const abort = new AbortController();
+    expect((await fetch(`${url}/api/v1/events`, { headers: { authorization }, signal: abort.signal })).status).toBe(
+      200,
+    );
+    abort.abort();
+    expect((await fetch(`${url}/api/v1/events`, { headers: { authorization: `${authorization}x` } })).status).toBe(401);
+    gateway.kill("SIGTERM");
+    expect(await gateway.exited).toBe(0);
+    expect(gateway.stdout + gateway.stderr + signer.stderr).not.toMatch(/hunter2|ey[\w-]+\.ey/);
+  }
+});

@@ -2,7 +2,7 @@
 // message, since one of them may be a key.
 import { parseArgs } from "node:util";
 import { UsageError } from "@trunkline/core/errors";
-import { nearest } from "./nearest.ts";
+import { nearest } from "@trunkline/core/nearest";
 
 /** One flag; its long name is its key in `Flags`. */
 interface Flag {

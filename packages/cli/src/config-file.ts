@@ -4,9 +4,10 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "@trunkline/core/errors";
 import type { Contract } from "@trunkline/core/wire";
+import type { JwtOptions } from "@trunkline/gateway";
 import { lineAndColumn, readJson } from "./json-problem.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "@trunkline/core/nearest";
 
 /** The flags of `start`, by their names in camel case; lists hold what the repeated flag would. */
 export interface FileConfig {
@@ -19,6 +20,8 @@ export interface FileConfig {
   readonly publicKeys?: readonly string[];
   readonly anonymous?: boolean;
   readonly origins?: readonly string[];
+  /** Which tokens are taken: what `jwt` of the gateway takes; from JSON all but its functions. */
+  readonly jwt?: JwtOptions;
   readonly redis?: string;
   readonly logLevel?: LogLevel;
   /** What `defineContract` returns; in JSON `{"events": {"NAME": {"delivery": "log" | "volatile"}}}`. */
@@ -36,6 +39,7 @@ const checks: { readonly [Key in keyof Required<FileConfig>]: Check } = {
   publicKeys: texts,
   anonymous: ["true or false", (value) => typeof value === "boolean"],
   origins: texts,
+  jwt: ['an object such as {"jwksUrl": "https://id.example.com/jwks.json"}', isObject],
   redis: text,
   logLevel: [`one of ${logLevels.join(", ")}`, (value) => logLevels.some((level) => level === value)],
   contract: ['an object such as {"events": {"cursor.moved": {"delivery": "volatile"}}}', isContract],

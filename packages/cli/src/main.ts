@@ -4,11 +4,12 @@ import { type Command, columns } from "./command.ts";
 import { publish } from "./commands/publish.ts";
 import { start } from "./commands/start.ts";
 import { tail } from "./commands/tail.ts";
+import { token } from "./commands/token.ts";
 import { ExitCode } from "./exit-codes.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "@trunkline/core/nearest";
 import { createOutput, type Io, type Output, processIo } from "./output.ts";
 
-const commands: readonly Command[] = [start, publish, tail];
+const commands: readonly Command[] = [start, publish, tail, token];
 
 const help = [
   "trunkline: one shared line for everything live in an app",

@@ -106,3 +106,12 @@ it.each([
   expect(refused).toThrow(message);
   expect(refused).not.toThrow(/hunter2/);
 });
+
+it("TRUNKLINE_TOKEN_SECRET says which tokens are taken, in place of the file's key alone", () => {
+  const secret = "s".repeat(32);
+  expect(resolveStart(none, { TRUNKLINE_TOKEN_SECRET: secret }, {}).jwt).toEqual({ secret });
+  const jwt = { jwksUrl: "https://id.example/jwks.json", audience: "live" };
+  expect(resolveStart(none, {}, { jwt }).jwt).toEqual(jwt);
+  expect(resolveStart(none, { TRUNKLINE_TOKEN_SECRET: secret }, { jwt }).jwt).toEqual({ secret, audience: "live" });
+  expect(() => resolveStart(none, { TRUNKLINE_TOKEN_SECRET: "" }, {})).toThrow(/TRUNKLINE_TOKEN_SECRET/);
+});

@@ -2,9 +2,10 @@
 import { redisUrlProblem } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
 import { channelProblem, type Contract } from "@trunkline/core/wire";
+import type { JwtOptions } from "@trunkline/gateway";
 import { type FileConfig, isPort } from "./config-file.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "@trunkline/core/nearest";
 
 interface SecretKeySetting {
   readonly key: string;
@@ -22,6 +23,8 @@ export interface StartSettings {
   readonly publicKeys: readonly PublicKeySetting[];
   readonly anonymous: boolean;
   readonly origins: readonly string[];
+  /** Which tokens are taken; absent: none. */
+  readonly jwt?: JwtOptions;
   readonly logLevel: LogLevel;
   readonly contract?: Contract;
   /** Where streams live; absent: in this process. May hold a password. */
@@ -63,6 +66,7 @@ export function resolveStart(
     ["--public-key", nonEmptyList(flags["public-key"])],
     ["publicKeys", file.publicKeys],
   ]) ?? ["--public-key", []];
+  const jwt = resolveJwt(env["TRUNKLINE_TOKEN_SECRET"], file.jwt);
   const settings = {
     host: flags.host ?? nonEmpty(env["HOST"]) ?? file.host ?? startDefaults.host,
     port: resolvePort(flags.port, nonEmpty(env["PORT"]), file.port),
@@ -71,12 +75,18 @@ export function resolveStart(
     anonymous: flags.anonymous || file.anonymous === true,
     origins: nonEmptyList(flags.origin) ?? file.origins ?? [],
     logLevel: resolveLevel(flags["log-level"]) ?? file.logLevel ?? startDefaults.logLevel,
+    ...(jwt === undefined ? {} : { jwt }),
     ...(file.contract === undefined ? {} : { contract: file.contract }),
     ...(redis === undefined ? {} : { redis }),
   };
-  if (settings.secretKeys.length === 0 && settings.publicKeys.length === 0 && !settings.anonymous) {
+  if (
+    settings.secretKeys.length === 0 &&
+    settings.publicKeys.length === 0 &&
+    jwt === undefined &&
+    !settings.anonymous
+  ) {
     throw bad(
-      "nobody could connect: give a key with --api-key KEY (or TRUNKLINE_API_KEY), or say --anonymous to let anyone listen",
+      "nobody could connect: give a key with --api-key KEY (or TRUNKLINE_API_KEY), set TRUNKLINE_TOKEN_SECRET, or say --anonymous to let anyone listen",
     );
   }
   return settings;
@@ -96,6 +106,14 @@ function resolveRedis(places: readonly (readonly [source: string, value: string 
   const problem = given === undefined ? null : redisUrlProblem(given[1]);
   if (problem !== null) throw bad(`${given?.[0]}: ${problem}`);
   return given?.[1];
+}
+
+/** The secret of the environment takes the place of the file's key; what else the file says of tokens stays. */
+function resolveJwt(secret: string | undefined, file: JwtOptions | undefined): JwtOptions | undefined {
+  const given = nonEmpty(secret);
+  if (given === undefined) return file;
+  const { publicKey: _, jwks: __, jwksUrl: ___, ...rest } = file ?? {};
+  return { ...rest, secret: given };
 }
 
 function resolvePort(flag: string | undefined, environment: string | undefined, file: number | undefined): number {

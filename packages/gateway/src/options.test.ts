@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { gatewayDefaults, resolveOptions } from "./options.ts";
+import { createGateway } from "./create-gateway.ts";
+import { type GatewayOptions, gatewayDefaults, resolveOptions } from "./options.ts";
 
 it("undefined means the default", () => {
   expect(resolveOptions({})).toEqual({ ...gatewayDefaults, origins: [] });
@@ -32,4 +33,17 @@ it("every wrong option is named, with what was expected and what came", () => {
     'origins[0]: expected one such as "https://app.example.com", got "app.example"',
   ].join("; ");
   expect(() => resolveOptions(wrong)).toThrow(message);
+});
+
+it("A-32 an unknown option is named, with the one that was meant; what was resolved is frozen", () => {
+  const misspelt = { secretkeys: [], origin: [], limits: { greeting: 1 }, zebra: 1 } as GatewayOptions;
+  expect(() => resolveOptions(misspelt)).toThrow(
+    /unknown option secretkeys; did you mean secretKeys\?.*origin; did you mean origins\?.*zebra; expected one of secretKeys, .*limits\.greeting; did you mean limits\.greetings\?/,
+  );
+  expect(() => createGateway(misspelt)).toThrow(expect.objectContaining({ code: "usage.bad-option" }));
+  const origins = ["https://a.example"];
+  const resolved = resolveOptions({ origins });
+  origins.push("*");
+  expect(resolved.origins).toEqual(["https://a.example"]);
+  for (const part of [resolved, resolved.limits, resolved.origins]) expect(Object.isFrozen(part)).toBe(true);
 });

@@ -6,6 +6,7 @@ import type { PublicKey, SecretKey } from "./auth/api-key.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { Principal } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
+import { unknownOptions } from "./option-names.ts";
 import type { MemoryBrokerOptions } from "./memory-broker.ts";
 
 /** What an authorizer decides on. */
@@ -125,6 +126,26 @@ export const gatewayDefaults = {
   },
 } as const;
 
+const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
+  secretKeys: true,
+  publicKeys: true,
+  authenticate: true,
+  anonymous: true,
+  authorize: true,
+  authorizePublish: true,
+  broker: true,
+  history: true,
+  contract: true,
+  origins: true,
+  heartbeatMs: true,
+  greetTimeoutMs: true,
+  bodyTimeoutMs: true,
+  limits: true,
+  drainMs: true,
+  logger: true,
+  clock: true,
+};
+
 /** Smallest of each limit; 1 where nothing is said. Below 64 KiB of unread bytes a socket's own buffer never tells of its end. */
 const least: Readonly<Record<string, number>> = { unreadBytes: 65_536, frameBytes: 128, incomingBytes: 128 };
 
@@ -139,7 +160,10 @@ export interface ResolvedOptions {
 
 /** @throws {UsageError} `usage.bad-option` naming each wrong option */
 export function resolveOptions(options: GatewayOptions): ResolvedOptions {
-  const problems: string[] = [];
+  const problems: string[] = [
+    ...unknownOptions(options, Object.keys(optionNames)),
+    ...unknownOptions(options.limits ?? {}, Object.keys(gatewayDefaults.limits), "limits."),
+  ];
   const whole = (name: string, value: number, min: number): void => {
     if (Number.isSafeInteger(value) && value >= min) return;
     problems.push(`${name}: expected an integer ≥ ${min}, got ${value}`);
@@ -165,5 +189,9 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     problems.push(`origins[${index}]: expected one such as "https://app.example.com", got ${JSON.stringify(origin)}`);
   }
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
-  return { ...times, limits, origins: options.origins ?? [] };
+  return Object.freeze({
+    ...times,
+    limits: Object.freeze(limits),
+    origins: Object.freeze([...(options.origins ?? [])]),
+  });
 }

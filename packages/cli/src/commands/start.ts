@@ -1,7 +1,7 @@
 import { redisBroker } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
 import { publishPath, version } from "@trunkline/core/wire";
-import { createGateway } from "@trunkline/gateway";
+import { createGateway, jwt } from "@trunkline/gateway";
 import { defineCommand } from "../command.ts";
 import { loadConfig } from "../config-file.ts";
 import { ExitCode } from "../exit-codes.ts";
@@ -17,7 +17,8 @@ export const start = defineCommand({
   details: [
     "Runs until SIGINT or SIGTERM, then lets its connections leave and exits 0. Everything is kept in memory, unless",
     "--redis says where: then any number of gateways are one. A flag wins over the environment, the environment over the config",
-    "file. Only loopback can connect unless --host says otherwise.",
+    "file. Only loopback can connect unless --host says otherwise. TRUNKLINE_TOKEN_SECRET, or `jwt` in the config file, says which",
+    "tokens are taken besides the keys.",
   ].join("\n"),
   flags: {
     host: { type: "string", value: "HOST", help: `address to listen on (HOST; default ${startDefaults.host})` },
@@ -72,7 +73,7 @@ export const start = defineCommand({
 
 /** Until a signal has ended it. */
 async function serve(settings: StartSettings, io: Io, output: Output): Promise<ExitCode> {
-  const { host, port, logLevel, redis, ...options } = settings;
+  const { host, port, logLevel, redis, jwt: tokens, ...options } = settings;
   const logger = createLineLogger({
     level: logLevel,
     format: io.stderrIsTerminal ? "human" : "json",
@@ -83,6 +84,7 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   const broker = redis === undefined ? undefined : redisBroker({ url: redis, logger });
   const gateway = createGateway({
     ...options,
+    ...(tokens !== undefined && { authenticate: jwt(tokens) }),
     ...(broker !== undefined && { broker }),
     logger,
     authorize: ({ principal }) => principal.kind === "secret",

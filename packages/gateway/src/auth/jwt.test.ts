@@ -351,6 +351,11 @@ describe("jwt: options", () => {
     ["a weak key", { publicKey: weak.publicKey }, /RSA of 2048 bits/],
     ["a URL of another kind", { jwksUrl: "file:///etc/passwd" }, /jwksUrl: expected a URL with https/],
     ["no set", { jwks: {} as never }, /jwks: expected/],
+    [
+      "a misspelt option",
+      { secret, audiance: "live" } as JwtOptions,
+      /unknown option audiance; did you mean audience\?/,
+    ],
     ["a bad account", { secret, account: "a/b" }, /account: expected/],
     ["a bad tolerance", { secret, clockToleranceSeconds: -1 }, /clockToleranceSeconds/],
   ])("%s", (_, options, problem) => {

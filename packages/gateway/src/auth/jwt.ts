@@ -4,6 +4,7 @@ import { systemClock } from "@trunkline/core/clock";
 import type { Clock } from "@trunkline/core/ports";
 import { maxTokenBytes } from "@trunkline/core/wire";
 import type * as Jose from "jose";
+import { unknownOptions } from "../option-names.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { type UserPrincipal, accountProblem } from "./principal.ts";
 import { readClaims } from "./token-claims.ts";
@@ -88,7 +89,24 @@ export function jwt(options: JwtOptions): Authenticator {
   };
 }
 
+const optionNames: Readonly<Record<keyof JwtOptions, true>> = {
+  secret: true,
+  publicKey: true,
+  jwks: true,
+  jwksUrl: true,
+  jwksCooldownMs: true,
+  issuer: true,
+  audience: true,
+  account: true,
+  clockToleranceSeconds: true,
+  toPrincipal: true,
+  isRevoked: true,
+  clock: true,
+};
+
 function checkOptions(options: JwtOptions): void {
+  const [unknown] = unknownOptions(options, Object.keys(optionNames));
+  if (unknown !== undefined) throw bad(unknown);
   const { jwksUrl, jwks, account, clockToleranceSeconds = 0, jwksCooldownMs = 0 } = options;
   const given = (["secret", "publicKey", "jwks", "jwksUrl"] as const).filter((name) => options[name] !== undefined);
   if (given.length !== 1)
