@@ -35,7 +35,7 @@ describe("readAnswer", () => {
       "gateway.conflict": "refused",
       "gateway.unavailable": "again",
       "gateway.rate-limited": "again",
-      "gateway.outcome-unknown": "doubt",
+      "gateway.outcome-unknown": "refused",
       "gateway.internal": "doubt",
     };
     for (const [code, kind] of Object.entries(kinds)) {

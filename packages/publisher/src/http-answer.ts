@@ -5,7 +5,7 @@ import type { PublishReceipt, WireError } from "@trunkline/core/wire";
 /** What became of one event in one attempt. */
 export type Attempted =
   | { readonly kind: "accepted"; readonly receipt: PublishReceipt }
-  /** For good. */
+  /** For good; with `gateway.outcome-unknown` it may have been published. */
   | { readonly kind: "refused"; readonly error: TrunklineError }
   /** Not published, and may be sent again. */
   | { readonly kind: "again"; readonly error: TrunklineError; readonly afterMs?: number }
@@ -49,7 +49,7 @@ function statusAnswer(status: number, body: unknown): Attempted {
     // 408: the body did not arrive, so nothing was read of it.
     if (code === "gateway.unavailable" || code === "gateway.rate-limited" || status === 408)
       return { kind: "again", error };
-    return { kind: code === "gateway.outcome-unknown" || code === "gateway.internal" ? "doubt" : "refused", error };
+    return { kind: code === "gateway.internal" ? "doubt" : "refused", error };
   }
   // Not a gateway's words: those of a proxy before it, or of something else.
   if (status === 429)

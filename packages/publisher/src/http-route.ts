@@ -1,11 +1,12 @@
 // Publishing over HTTP: one request at a time, so that order is kept; what is called meanwhile is the next one.
-import { UsageError } from "@trunkline/core/errors";
+import { type TrunklineError, UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger, TimerHandle } from "@trunkline/core/ports";
 import { type WaitOptions, abortedError, expectTimeout } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { Attempted } from "./http-answer.ts";
 import { type HttpRequestOptions, postBatch } from "./http-request.ts";
-import { type Letter, bytesOf, givenUp, isFinal, lastAccepted, maxBatchBytes, method, textOf } from "./letter.ts";
+import { type Letter, bytesOf, givenUp, maxBatchBytes, mayBePublished, method, textOf } from "./letter.ts";
+import { heldChannels, overtaken } from "./letter-order.ts";
 import type { Route } from "./route.ts";
 
 export interface HttpRouteOptions extends HttpRequestOptions {
@@ -26,6 +27,7 @@ const maxWaitMs = 5000;
 export class HttpRoute implements Route {
   readonly #options: HttpRouteOptions;
   #waiting: Letter[] = [];
+  #calls = 0;
   /** Letters without a result, and their bytes. */
   #open = 0;
   #openBytes = 0;
@@ -57,6 +59,7 @@ export class HttpRoute implements Route {
     const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       const letter: Letter = {
+        number: this.#calls++,
         text,
         bytes,
         channel: given.channel ?? "",
@@ -65,9 +68,11 @@ export class HttpRoute implements Route {
         sending: false,
         sentAt: 0,
         settled: false,
+        reached: false,
         settle: (result) => {
           if (letter.settled) return;
           letter.settled = true;
+          letter.reached = mayBePublished(letter, result);
           this.#open -= 1;
           this.#openBytes -= bytes;
           clock.clearTimer(timer);
@@ -106,15 +111,27 @@ export class HttpRoute implements Route {
 
   /** The next batch, in order. */
   #take(): readonly Letter[] {
-    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
+    // To publish these now would break the order of their channels.
+    for (const letter of overtaken(this.#waiting))
+      letter.settle(givenUp(letter, "a later one of its channel was first"));
+    const held = heldChannels(this.#waiting);
+    const batch: Letter[] = [];
+    const rest: Letter[] = [];
     let bytes = 0;
-    let count = 0;
+    let full = false;
     for (const letter of this.#waiting) {
+      if (letter.settled) continue;
+      if (letter.doubtSince === null && held.has(letter.channel)) {
+        rest.push(letter);
+        continue;
+      }
+      // What does not fit ends the batch, or a later one of its channel might go before it.
+      full ||= batch.length === maxBatchItems || (batch.length > 0 && bytes + letter.bytes > maxBatchBytes);
+      (full ? rest : batch).push(letter);
       bytes += letter.bytes;
-      if (count === maxBatchItems || (count > 0 && bytes > maxBatchBytes)) break;
-      count += 1;
     }
-    return this.#waiting.splice(0, count);
+    this.#waiting = rest;
+    return batch;
   }
 
   async #post(batch: readonly Letter[]): Promise<readonly Attempted[]> {
@@ -139,34 +156,31 @@ export class HttpRoute implements Route {
     return answers;
   }
 
-  /** Settles what can be; the rest goes to the front again. @returns after how many ms, or null when nothing failed */
+  /** Settles what can be; the rest waits again. @returns for how many ms, or null when nothing failed */
   #read(batch: readonly Letter[], answers: readonly Attempted[]): number | null {
     const { clock, logger, place } = this.#options;
-    const again: Letter[] = [];
-    const last = lastAccepted(batch, answers);
+    let failure: TrunklineError | null = null;
     let afterMs = 0;
     for (const [index, letter] of batch.entries()) {
-      const answer = answers[index] as Attempted;
       if (letter.settled) continue;
+      const answer = answers[index] as Attempted;
       if (answer.kind === "accepted") letter.settle(answer.receipt);
-      else if (answer.kind === "refused" || isFinal(letter, answer)) letter.settle(answer.error);
+      else if (answer.kind === "refused") letter.settle(answer.error);
       else {
         letter.lastError = answer.error;
         if (answer.kind === "doubt") letter.doubtSince ??= letter.sentAt;
-        if (answer.kind === "again") afterMs = Math.max(afterMs, answer.afterMs ?? 0);
-        // To publish it now would break the order of its channel.
-        if (index < (last.get(letter.channel) ?? -1))
-          letter.settle(givenUp(letter, "a later one of its channel was first"));
-        else again.push(letter);
+        else afterMs = Math.max(afterMs, answer.afterMs ?? 0);
+        failure = answer.error;
       }
     }
-    if (again.length === 0) {
+    // With those that are settled, since they may have overtaken others.
+    this.#waiting = [...batch, ...this.#waiting].sort((one, other) => one.number - other.number);
+    if (failure === null) {
       this.#failures = 0;
       return null;
     }
     if (this.#failures === 0)
-      logger?.warn("publishing failed; trying again", { url: place.url, reason: again[0]?.lastError?.message });
-    this.#waiting.unshift(...again);
+      logger?.warn("publishing failed; trying again", { url: place.url, reason: failure.message });
     const ceiling = Math.min(firstWaitMs * 2 ** this.#failures, maxWaitMs);
     this.#failures += 1;
     return Math.max(ceiling * (0.5 + clock.random() / 2), Math.min(afterMs, maxWaitMs));

@@ -2,13 +2,14 @@
 import { GatewayError, LinkError, type TrunklineError } from "@trunkline/core/errors";
 import { newEventId } from "@trunkline/core/publish";
 import { type PublishReceipt, type PublishRequest, byteLength, publishProblem } from "@trunkline/core/wire";
-import type { Attempted } from "./http-answer.ts";
 
 /** Begins the messages of its errors. */
 export const method = "publisher.publish";
 
 /** One event from its call to its result. */
 export interface Letter {
+  /** In the order of the calls. */
+  readonly number: number;
   /** The request as JSON. */
   readonly text: string;
   readonly bytes: number;
@@ -20,6 +21,8 @@ export interface Letter {
   sending: boolean;
   sentAt: number;
   settled: boolean;
+  /** It has its result, and was or may have been published. */
+  reached: boolean;
   settle(result: PublishReceipt | TrunklineError): void;
 }
 
@@ -33,12 +36,9 @@ export function bytesOf(text: string): number {
   return byteLength(text) + itemOverheadBytes;
 }
 
-/** That a repetition could not be told from the first attempt is the last word. */
-export function isFinal(
-  { doubtSince }: Letter,
-  { kind, error }: Exclude<Attempted, { readonly kind: "accepted" }>,
-): boolean {
-  return kind === "doubt" && doubtSince !== null && error.code === "gateway.outcome-unknown";
+/** Whether a letter that ends with `result` was or may have been published. */
+export function mayBePublished({ sending, doubtSince }: Letter, result: PublishReceipt | TrunklineError): boolean {
+  return sending || doubtSince !== null || !("code" in result) || result.code === "gateway.outcome-unknown";
 }
 
 /** What is to be said of a letter that is given up: `why`, such as "no receipt within 100 ms". */
@@ -47,13 +47,6 @@ export function givenUp({ sending, doubtSince, lastError }: Letter, why: string)
     return lastError ?? new LinkError("link.timeout", `${method}: ${why}; it was not sent`);
   const message = `${method}: ${why}; it may be published: repeat it with the same id`;
   return new GatewayError("gateway.outcome-unknown", message, lastError === null ? {} : { cause: lastError });
-}
-
-/** The places of the last accepted letter of each channel: what comes before it there was overtaken. */
-export function lastAccepted(batch: readonly Letter[], answers: readonly Attempted[]): ReadonlyMap<string, number> {
-  const last = new Map<string, number>();
-  for (const [index, { channel }] of batch.entries()) if (answers[index]?.kind === "accepted") last.set(channel, index);
-  return last;
 }
 
 /** @throws {GatewayError} as the gateway would refuse it */
