@@ -6,7 +6,9 @@ import {
   type Authenticator,
   type GatewayOptions,
   type UserPrincipal,
+  jwt,
   signSubscription,
+  signToken,
   subscriptionTokens,
 } from "@trunkline/gateway";
 import { createTestGateway } from "@trunkline/testing";
@@ -17,9 +19,22 @@ import { startGateway } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
 const minute = 60_000;
+/** Signatures that are being made or checked: those take time that no manual clock turns. */
+let busy = 0;
 /** Lets everything that needs no time happen. */
 async function settle(): Promise<void> {
-  for (let round = 0; round < 20; round++) await new Promise((resolve) => void setImmediate(resolve));
+  for (let round = 0; round < 20; round++) {
+    await new Promise((resolve) => void setImmediate(resolve));
+    if (busy > 0) round = 0;
+  }
+}
+async function counted<T>(work: Promise<T>): Promise<T> {
+  busy += 1;
+  try {
+    return await work;
+  } finally {
+    busy -= 1;
+  }
 }
 
 /** A gateway and the one who signs for it. A token is a principal as JSON: what is tested here is its life. */
@@ -274,6 +289,44 @@ describe("signed permissions", () => {
       await client.ready();
       await expect(client.subscribe("orders.7", { token })).rejects.toMatchObject({ code: "gateway.forbidden" });
     }
+  });
+});
+
+describe("JWTs and permissions under one secret", () => {
+  const secret = "0123456789abcdef0123456789abcdef";
+  const withTokens = () => {
+    const clock = new ManualClock();
+    const check = jwt({ secret, account: "default", clock });
+    const authenticate: Authenticator = (entry) => counted(Promise.resolve(check(entry)));
+    const set = setUp({ authenticate, authorize: subscriptionTokens({ secret, clock }) }, clock);
+    const login = (seconds: number, claims: object = {}): Promise<string> =>
+      counted(signToken({ sub: "ada", channels: ["mine"], ...claims }, { secret, clock, expiresInSeconds: seconds }));
+    return { ...set, login };
+  };
+
+  it("§2.7 a client lives through five tokens, and hears each event once and in order", async () => {
+    const { connect, login, run } = withTokens();
+    let tokens = 0;
+    const { client, heard, statuses, errors } = connect({ getToken: () => login(60, { jti: String(++tokens) }) });
+    await client.ready();
+    await run(330);
+    expect({ heard, statuses, errors }).toEqual({ heard: upTo(330), statuses: ["connected"], errors: [] });
+    expect(tokens).toBeGreaterThanOrEqual(6);
+    expect(await refreshToken(client)).toBe(minute);
+  });
+
+  it("neither passes for the other", async () => {
+    const { connect, login, clock } = withTokens();
+    const about = { channel: "orders.7", account: "default", user: "ada" };
+    const permission = await signSubscription({ ...about, expiresInSeconds: 60 }, { secret, clock });
+    const stranger = connect({ apiKey: permission });
+    await expect(stranger.client.ready()).rejects.toMatchObject({ code: "gateway.unauthorized" });
+    const { client } = connect({ getToken: ({ fresh }) => (fresh ? permission : login(60)) });
+    await client.ready();
+    await expect(refreshToken(client)).rejects.toMatchObject({ code: "gateway.unauthorized" });
+    const token = await login(60, about);
+    await expect(client.subscribe("orders.7", { token })).rejects.toMatchObject({ code: "gateway.forbidden" });
+    await client.subscribe("orders.7", { token: permission });
   });
 });
 

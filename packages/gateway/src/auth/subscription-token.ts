@@ -1,11 +1,12 @@
 // Permissions to listen that an app signs and its pages bring along: no question to the app when they subscribe. `jose` is loaded with the first.
-import { type KeyObject, createSecretKey } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
-import { byteLength, channelProblem, maxTokenBytes } from "@trunkline/core/wire";
+import { channelProblem, maxTokenBytes } from "@trunkline/core/wire";
 import type { Authorize } from "../options.ts";
 import { type Principal, accountProblem, defaultAccount } from "./principal.ts";
+import { secretKey } from "./token-keys.ts";
 
 /** What a permission says. */
 export interface Subscription {
@@ -34,7 +35,6 @@ export interface SubscriptionTokensOptions extends SubscriptionSecret {
 /** Of the header: no other token that the same secret signed is taken for a permission. */
 const type = "trunkline-subscription+jwt";
 const algorithm = "HS256";
-const secretBytes = 32;
 
 /**
  * A permission for `client.subscribe(channel, { token })`, as a JWT.
@@ -98,7 +98,9 @@ function isFor(principal: Principal, user: unknown): boolean {
 }
 
 function keyOf(secret: string | Uint8Array, what: string): KeyObject {
-  const bytes = typeof secret === "string" ? byteLength(secret) : secret instanceof Uint8Array ? secret.length : 0;
-  if (bytes >= secretBytes) return createSecretKey(Buffer.from(secret as string));
-  throw new UsageError("usage.bad-option", `${what}: secret: expected at least ${secretBytes} bytes, got ${bytes}`);
+  try {
+    return secretKey(secret).key;
+  } catch (cause) {
+    throw new UsageError("usage.bad-option", `${what}: ${(cause as Error).message}`);
+  }
 }
