@@ -29,6 +29,14 @@ it("A-18 D-21 starts a gateway on the asked address, says where and what to try,
   expect(gateway.stdout + gateway.stderr).not.toContain("hunter2");
 });
 
+it("A-18 --host and --port are where it listens, and nowhere else", async () => {
+  const gateway = trunkline(["start", "--host", "127.0.0.2", "--port", "0", "--anonymous"]);
+  const url = await urlOf(gateway);
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.2:\d+$/);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  await expect(fetch(`${url.replace("127.0.0.2", "127.0.0.1")}/healthz`)).rejects.toThrow("fetch failed");
+});
+
 it.each(["SIGTERM", "SIGINT"] as const)("drains its connections and exits 0 on %s", async (signal) => {
   const gateway = trunkline(["start", "--port", "0"], { TRUNKLINE_API_KEY: key });
   const tail = trunkline(["tail", "--url", await urlOf(gateway)], { TRUNKLINE_API_KEY: key });

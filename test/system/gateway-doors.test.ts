@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
-import { createGateway } from "@trunkline/gateway";
+import { type AddressInfo, type Socket, connect } from "node:net";
+import { TrunklineError } from "@trunkline/core/errors";
+import { createGateway, jwt, signToken } from "@trunkline/gateway";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocketServer } from "ws";
 import { connectPlain, connectV1, openLink, sayHello } from "../support/frame-client.ts";
@@ -21,12 +22,133 @@ async function raw(
   return client;
 }
 
-it("R-11 listens on loopback unless told otherwise, and says where", async () => {
+it("R-11 D-23 listens on loopback unless told otherwise, and says where", async () => {
   const started = await startGateway();
   expect(started.host).toBe("127.0.0.1");
   expect(started.url).toBe(`http://127.0.0.1:${started.port}`);
   expect((await fetch(`${started.url}/healthz`)).status).toBe(200);
   expect((await fetch(`${started.url}/elsewhere?api_key=${token}`)).status).toBe(404);
+});
+
+it("A-19 what is no WebSocket reads that there is nothing to see; attached, the app answers", async () => {
+  const { url } = await startGateway();
+  const answer = await fetch(url);
+  expect([answer.status, await answer.text()]).toEqual([200, "Nothing to see here"]);
+  expect((await fetch(url, { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(url, { method: "POST" })).status).toBe(404);
+  const server = createServer((_, response) => response.end("the app's own"));
+  const gateway = createGateway({ anonymous: true });
+  gateway.attach(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(async () => {
+    await gateway.close({ drainMs: 0 });
+    server.close().closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("the app's own");
+});
+
+it("behind a trusted proxy the address, TLS and host of the far end count; a header of anybody else does not", async () => {
+  const seen = async (trustedProxies: readonly string[]) => {
+    const { gateway, socketUrl } = await startGateway({ trustedProxies });
+    const requests: unknown[] = [];
+    gateway.on("connection", ({ remoteAddress, request }) =>
+      requests.push([remoteAddress, request.secure, request.host]),
+    );
+    const headers = {
+      "X-Forwarded-For": "203.0.113.7",
+      "X-Forwarded-Proto": "https",
+      "X-Forwarded-Host": "app.example",
+      Origin: "https://app.example",
+    };
+    await connectV1(socketUrl, { token: testKeys.page, headers });
+    return requests;
+  };
+  expect(await seen(["127.0.0.0/8"])).toEqual([["203.0.113.7", true, "app.example"]]);
+  await expect(seen(["10.0.0.0/8"])).rejects.toThrow("403");
+});
+
+it("A-22 authenticate, then the upgrade, then its channels, then the connection event, then connected", async () => {
+  const order: string[] = [];
+  const { gateway, socketUrl } = await startGateway({
+    authenticate: async ({ token }) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push(`authenticate ${token}`);
+      return token === "ada" ? { kind: "user", account: "acme", id: "ada", channels: ["room"] } : null;
+    },
+  });
+  gateway.on("connection", ({ channels }) => void order.push(`connection on ${channels.join()}`));
+  await expect(
+    openLink(socketUrl, { protocols: ["trunkline.v1"], headers: { Authorization: "Bearer no" } }),
+  ).rejects.toThrow("401");
+  const client = await openLink(socketUrl, { protocols: ["trunkline.v1"], headers: { Authorization: "Bearer ada" } });
+  order.push("upgrade");
+  client.send({ type: "hello", instance: "i" });
+  await client.next("connected");
+  order.push("connected");
+  expect(order).toEqual(["authenticate no", "authenticate ada", "upgrade", "connection on room", "connected"]);
+});
+
+it("A-36 a client that is gone leaves nothing behind, however it went, and nobody who sends to it fails", async () => {
+  const { gateway, url, socketUrl } = await startGateway();
+  const errors: unknown[] = [];
+  gateway.on("error", (error) => errors.push(error));
+  const ways: ((client: Awaited<ReturnType<typeof connectV1>>) => void)[] = [
+    ({ ws }) => ws.close(),
+    ({ ws }) => ws.terminate(),
+    ({ ws }) => (ws as unknown as { readonly _socket: Socket })._socket.resetAndDestroy(),
+  ];
+  for (const leave of ways) {
+    const client = await connectV1(socketUrl, { token });
+    const [connection] = gateway.connections();
+    leave(client);
+    const body = JSON.stringify(Array.from({ length: 100 }, (_, n) => ({ event: "e", data: n })));
+    const publish = () =>
+      fetch(`${url}/api/v1/publish`, { method: "POST", headers: { Authorization: `Bearer ${token}` }, body });
+    expect((await publish()).status).toBe(202);
+    await until("it is gone", () => gateway.stats().connections === 0);
+    expect([...gateway.connections(), ...(connection?.channels ?? [])]).toEqual([]);
+    await until("its channel is left", () => gateway.stats().brokerSubscriptions === 0);
+    connection?.subscribe("room");
+    connection?.close();
+  }
+  expect(errors).toEqual([]);
+});
+
+it("A-37 whatever a public call throws or rejects with is a TrunklineError with a code", async () => {
+  const { gateway, port, socketUrl } = await startGateway();
+  await connectV1(socketUrl, { token });
+  const [connection] = gateway.connections();
+  const closed = createGateway({ anonymous: true });
+  await closed.close();
+  const wrong: readonly (() => unknown)[] = [
+    () => createGateway({}),
+    () => createGateway({ secretKeys: [{ key: "" }] }),
+    () => createGateway({ anonymous: true, authenticate: "x" as never }),
+    () => createGateway({ anonymous: true, zebra: 1 } as never),
+    () => gateway.listen({ port }),
+    () => createGateway({ anonymous: true }).listen({ port }),
+    () => createGateway({ anonymous: true }).listen({ port: 70_000 }),
+    () => createGateway({ anonymous: true }).listen({ port: 0, tls: { key: "x", cert: "x" } }),
+    () => gateway.publish({ event: "" }),
+    () => gateway.publish({ event: "e" }, { account: "a/b" }),
+    () => gateway.publish(null as never),
+    () => connection?.subscribe("a*"),
+    () => connection?.unsubscribe(""),
+    () => connection?.close(1006),
+    () => closed.attach(createServer()),
+    () => closed.listen(),
+    () => closed.publish({ event: "e" }),
+    () => jwt({}),
+    () => jwt({ secret: "x".repeat(32), publicKey: "x" }),
+    () => signToken({ sub: "" }, { secret: "x".repeat(32) }),
+    () => signToken({ sub: "ada" }, {}),
+  ];
+  for (const call of wrong) {
+    const error: unknown = await (async () => call())().catch((cause: unknown) => cause);
+    expect([String(call), error]).toEqual([String(call), expect.any(TrunklineError)]);
+    expect((error as TrunklineError).code).toMatch(/^(usage|gateway)\.[a-z-]+$/);
+  }
 });
 
 it("a taken port is a usage error that says what to do", async () => {

@@ -12,7 +12,7 @@ const none: StartFlags = {
   "log-level": undefined,
 };
 
-it("has defaults for everything but who may connect", () => {
+it("A-18 D-23 has defaults for everything but who may connect: loopback, port 7777", () => {
   expect(resolveStart({ ...none, anonymous: true }, {}, {})).toEqual({
     host: "127.0.0.1",
     port: 7777,

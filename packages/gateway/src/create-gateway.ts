@@ -1,19 +1,19 @@
 // The gateway: assembles hub, doors and sessions, and owns the one timer that serves them all.
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import type { Publishes } from "@trunkline/core/publish";
 import { type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
 import type { Admitted, Situation } from "./admission.ts";
-import { createEntrance } from "./auth/entrance.ts";
+import { createReception } from "./auth/reception.ts";
 import { type RequestInfo, pathOf } from "./auth/request-info.ts";
-import { WaitingRoom } from "./auth/waiting-room.ts";
+import type { WaitingRoom } from "./auth/waiting-room.ts";
 import { closedError } from "./closed-error.ts";
 import type { Connection } from "./connection.ts";
 import { createEventStreamDoor } from "./doors/event-stream.ts";
 import { type Readiness, createHealth } from "./doors/health.ts";
-import { type Attachment, attachTo } from "./doors/attach.ts";
+import { type AttachableServer, type Attachment, attachTo } from "./doors/attach.ts";
 import { type Address, type ListenOptions, type OwnServer, openServer } from "./doors/own-server.ts";
 import { createPublishApi } from "./doors/publish-api.ts";
 import { type UpgradeDoor, createUpgradeDoor } from "./doors/upgrade.ts";
@@ -85,14 +85,14 @@ class NodeGateway implements Gateway {
     this.#roster = roster;
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
-    const entrance = createEntrance(options, (cause) => this.#events.callbackFailed("authenticate", cause));
-    const waitingRoom = new WaitingRoom({
+    const onGreeting = (change: 1 | -1): void => void (this.#greeting += change);
+    const reception = createReception(options, resolved, {
       clock,
-      withinMs: resolved.greetTimeoutMs,
-      hasRoom: () => this.#greeting < limits.greetings,
-      onWaiting: (change) => (this.#greeting += change),
+      greeting: () => this.#greeting,
+      onGreeting,
+      onFailure: (cause) => this.#events.callbackFailed("authenticate", cause),
     });
-    this.#waitingRoom = waitingRoom;
+    this.#waitingRoom = reception.waitingRoom;
     const { history } = options;
     const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
     const broker = options.broker ?? memoryBroker(own);
@@ -123,8 +123,7 @@ class NodeGateway implements Gateway {
     });
     const { publishing } = this.#own;
     this.#publishApi = createPublishApi({
-      entrance,
-      waitingRoom,
+      ...reception,
       origins: resolved.origins,
       publishing,
       isAccepting: () => !stats.draining,
@@ -153,7 +152,7 @@ class NodeGateway implements Gateway {
       this.#headTimer.start();
       driver.start(linkTo(driver), admitted);
     };
-    const door = { entrance, waitingRoom, incomingBytes, stats, logger, situation };
+    const door = { ...reception, incomingBytes, stats, logger, situation };
     this.#upgrade = createUpgradeDoor({
       ...door,
       accept: (admitted, ws, socket, request) =>
@@ -185,7 +184,7 @@ class NodeGateway implements Gateway {
         pendingPublishes: limits.pendingPublishes,
       },
       hub: this.#hub,
-      entrance,
+      entrance: reception.entrance,
       fence: this.#fence,
       clock,
       maxUnreadBytes,
@@ -201,7 +200,7 @@ class NodeGateway implements Gateway {
       spreadMs: () => spreadMsOf(roster.sessions.length),
       announce: (connection) => this.#events.emit("connection", connection),
       callbackFailed: (what, cause) => this.#events.callbackFailed(what, cause),
-      onGreeting: (change) => (this.#greeting += change),
+      onGreeting,
       onOver: (driver, announced, code) => {
         roster.over(driver);
         if (roster.sessions.length === 0) this.#headTimer.stop();
@@ -211,7 +210,7 @@ class NodeGateway implements Gateway {
     };
   }
 
-  attach(server: Server): () => void {
+  attach(server: AttachableServer): () => void {
     this.#expectOpen("attach");
     const attachment = attachTo(server, {
       handle: (request, response) => this.handle(request, response),

@@ -1,8 +1,9 @@
 // What an embedder holds.
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { Connection } from "./connection.ts";
+import type { AttachableServer } from "./doors/attach.ts";
 import type { Address, ListenOptions } from "./doors/own-server.ts";
 import type { GatewayEvents, GatewayListener } from "./gateway-events.ts";
 import type { StatsSnapshot } from "./metrics.ts";
@@ -15,10 +16,10 @@ export interface Gateway {
    * @returns its undo; `close` undoes it too
    * @throws {UsageError} `usage.closed`
    */
-  attach(server: Server): () => void;
+  attach(server: AttachableServer): () => void;
   /**
    * Serves on a server of its own.
-   * @throws {UsageError} `usage.bad-option` when the port is taken or not allowed, `usage.already-open`, `usage.closed`
+   * @throws {UsageError} `usage.bad-option` when the port is taken or not allowed, or `tls` can't be used; `usage.already-open`, `usage.closed`
    */
   listen(options?: ListenOptions): Promise<Address>;
   /** Answers a request for one of the gateway's paths, for apps that route by themselves; false when it is none of them. */

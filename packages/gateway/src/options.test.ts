@@ -3,7 +3,12 @@ import { createGateway } from "./create-gateway.ts";
 import { type GatewayOptions, gatewayDefaults, resolveOptions } from "./options.ts";
 
 it("undefined means the default", () => {
-  expect(resolveOptions({})).toEqual({ ...gatewayDefaults, origins: [] });
+  expect(resolveOptions({})).toEqual({
+    ...gatewayDefaults,
+    origins: [],
+    trustedProxies: [],
+    proxyHeader: "x-forwarded-for",
+  });
   const resolved = resolveOptions({
     heartbeatMs: 5,
     limits: { subscriptions: 2 },
@@ -23,6 +28,8 @@ it("every wrong option is named, with what was expected and what came", () => {
     drainMs: -1,
     limits: { unreadBytes: 1000, greetings: 0 },
     origins: ["app.example"],
+    trustedProxies: ["10.0.0.0/8", "10.0.0.0/33"],
+    proxyHeader: "via" as "forwarded",
   };
   const message = [
     "createGateway: heartbeatMs: expected an integer ≥ 1, got 0",
@@ -31,6 +38,8 @@ it("every wrong option is named, with what was expected and what came", () => {
     "limits.unreadBytes: expected an integer ≥ 65536, got 1000",
     "limits.greetings: expected an integer ≥ 1, got 0",
     'origins[0]: expected one such as "https://app.example.com", got "app.example"',
+    'trustedProxies[1]: expected an address or a range such as 10.0.0.0/8, got "10.0.0.0/33"',
+    'proxyHeader: expected "x-forwarded-for" or "forwarded", got another',
   ].join("; ");
   expect(() => resolveOptions(wrong)).toThrow(message);
 });

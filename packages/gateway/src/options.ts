@@ -5,6 +5,7 @@ import type { Contract } from "@trunkline/core/wire";
 import type { PublicKey, SecretKey } from "./auth/api-key.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { Principal } from "./auth/principal.ts";
+import { type ProxyHeader, proxiesProblem } from "./auth/trusted-proxies.ts";
 import type { Connection } from "./connection.ts";
 import { unknownOptions } from "./option-names.ts";
 import type { MemoryBrokerOptions } from "./memory-broker.ts";
@@ -92,6 +93,16 @@ export interface GatewayOptions {
   readonly contract?: Contract;
   /** Origins besides the gateway's own whose pages may connect, such as `https://app.example.com`; "*" is any. */
   readonly origins?: readonly string[];
+  /**
+   * Addresses and ranges (`10.0.0.0/8`, `::1`) of proxies whose word counts on who is at their far end: `request.remoteAddress`, `secure`
+   * and `host`. @defaultValue none
+   */
+  readonly trustedProxies?: readonly string[];
+  /**
+   * What they set: `X-Forwarded-For` with `-Proto` and `-Host`, or `Forwarded`. The other one is left alone: a proxy passes it on as it came.
+   * @defaultValue "x-forwarded-for"
+   */
+  readonly proxyHeader?: ProxyHeader;
   /** Milliseconds between two pings to a connection; two unanswered end it. @defaultValue 25_000 */
   readonly heartbeatMs?: number;
   /** Milliseconds a link may take to say hello. @defaultValue 10_000 */
@@ -137,6 +148,8 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   history: true,
   contract: true,
   origins: true,
+  trustedProxies: true,
+  proxyHeader: true,
   heartbeatMs: true,
   greetTimeoutMs: true,
   bodyTimeoutMs: true,
@@ -156,6 +169,8 @@ export interface ResolvedOptions {
   readonly drainMs: number;
   readonly limits: Required<GatewayLimits>;
   readonly origins: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly proxyHeader: ProxyHeader;
 }
 
 /** @throws {UsageError} `usage.bad-option` naming each wrong option */
@@ -188,10 +203,17 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     if (origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(origin)) continue;
     problems.push(`origins[${index}]: expected one such as "https://app.example.com", got ${JSON.stringify(origin)}`);
   }
+  const { trustedProxies = [], proxyHeader = "x-forwarded-for" } = options;
+  const proxies = proxiesProblem(trustedProxies);
+  if (proxies !== null) problems.push(proxies);
+  if (proxyHeader !== "x-forwarded-for" && proxyHeader !== "forwarded")
+    problems.push('proxyHeader: expected "x-forwarded-for" or "forwarded", got another');
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
   return Object.freeze({
     ...times,
     limits: Object.freeze(limits),
     origins: Object.freeze([...(options.origins ?? [])]),
+    trustedProxies: Object.freeze([...trustedProxies]),
+    proxyHeader,
   });
 }

@@ -1,8 +1,9 @@
 // What a request says about who sent it: the way in for authenticators, whichever door it came to.
 import type { IncomingHttpHeaders } from "node:http";
+import type { FarEnd, Origin } from "./trusted-proxies.ts";
 
 /**
- * The request that a peer came in with. Everything in it is the peer's word, but for the address.
+ * The request that a peer came in with. Everything in it is the peer's word, but for where it came from.
  * It prints as an empty object, so that no line of a log shows what its headers hold.
  */
 export interface RequestInfo {
@@ -17,11 +18,11 @@ export interface RequestInfo {
   readonly cookies: ReadonlyMap<string, string>;
   /** The page that the request came from, if one did: browsers send its origin. */
   readonly origin: string | undefined;
-  /** `Host`: how the peer calls this gateway. */
+  /** How the peer calls this gateway: `Host`, or as a trusted proxy says. */
   readonly host: string | undefined;
-  /** Address of the peer; undefined when the socket had none. */
+  /** Address of the peer, as a trusted proxy says when it came by one; undefined when the socket had none. */
   readonly remoteAddress: string | undefined;
-  /** Whether it came over TLS. */
+  /** Whether it came over TLS, likewise. */
   readonly secure: boolean;
 }
 
@@ -38,15 +39,15 @@ export class ReadRequest implements RequestInfo {
   #headers: IncomingHttpHeaders;
   /** The query holds a credential that was judged. */
   #keyUsed = false;
-  readonly #remoteAddress: string | undefined;
-  readonly #secure: boolean;
+  readonly #end: Origin;
 
-  constructor({ url = "/", headers, socket = {} }: RequestSource) {
+  /** @param find looks behind proxies; absent: there are none that are trusted */
+  constructor({ url = "/", headers, socket = {} }: RequestSource, find?: FarEnd) {
     this.#url = url;
     this.#headers = headers;
     // Read now: a socket that is gone has no address.
-    this.#remoteAddress = socket.remoteAddress;
-    this.#secure = socket.encrypted === true;
+    const near = { remoteAddress: socket.remoteAddress, secure: socket.encrypted === true, host: headers.host };
+    this.#end = find === undefined ? near : find(headers, near);
   }
 
   get path(): string {
@@ -80,21 +81,21 @@ export class ReadRequest implements RequestInfo {
   }
 
   get origin(): string | undefined {
-    const { origin, host } = this.#headers;
+    const { origin } = this.#headers;
     // Browsers name none when a page reads from its own host, but say that it is one.
-    return origin ?? (this.#headers["sec-fetch-site"] === "same-origin" ? `http://${host ?? ""}` : undefined);
+    return origin ?? (this.#headers["sec-fetch-site"] === "same-origin" ? `http://${this.host ?? ""}` : undefined);
   }
 
   get host(): string | undefined {
-    return this.#headers.host;
+    return this.#end.host;
   }
 
   get remoteAddress(): string | undefined {
-    return this.#remoteAddress;
+    return this.#end.remoteAddress;
   }
 
   get secure(): boolean {
-    return this.#secure;
+    return this.#end.secure;
   }
 
   /** The credential was judged: nobody needs it any more. */

@@ -1,8 +1,12 @@
 // Beside an app: the gateway's paths on a server that serves others already.
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { pathOf } from "../auth/request-info.ts";
 import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
+
+/** A server of `node:http` or `node:https`. */
+export type AttachableServer = Server | SecureServer;
 
 export interface Attachment {
   detach(): void;
@@ -14,7 +18,7 @@ export interface Attachment {
  * server's other `upgrade` listeners; without any they are refused.
  */
 export function attachTo(
-  server: Server,
+  server: AttachableServer,
   {
     handle,
     upgrade,

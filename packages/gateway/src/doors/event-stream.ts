@@ -3,9 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock, Logger } from "@trunkline/core/ports";
 import { protocolHeader } from "@trunkline/core/wire";
 import { type Admitted, type Refused, type Situation, originAllowed, shuttingDown } from "../admission.ts";
-import type { Entrance } from "../auth/entrance.ts";
-import { ReadRequest, type RequestInfo } from "../auth/request-info.ts";
-import type { WaitingRoom } from "../auth/waiting-room.ts";
+import type { Reception } from "../auth/reception.ts";
+import type { RequestInfo } from "../auth/request-info.ts";
 import type { LinkRelay } from "../link-relay.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import type { LinkOwner, SessionLink } from "../session-link.ts";
@@ -19,7 +18,7 @@ interface StreamSession extends LinkOwner {
   close(code: number, reason: string): void;
 }
 
-export interface EventStreamDoorOptions {
+export interface EventStreamDoorOptions extends Reception {
   /** Longest frame taken, in bytes. */
   readonly incomingBytes: number;
   /** How long the body of a request may take to arrive, in milliseconds. */
@@ -28,8 +27,6 @@ export interface EventStreamDoorOptions {
   readonly stats: GatewayStats;
   readonly logger: Logger;
   readonly relay: LinkRelay;
-  readonly entrance: Entrance;
-  readonly waitingRoom: WaitingRoom;
   situation(): Situation;
   /** A link is wanted: starts its session. */
   accept(admitted: Admitted, request: RequestInfo, linkTo: (session: StreamSession) => SessionLink): void;
@@ -92,7 +89,7 @@ export function createEventStreamDoor(
     refuse(response, status, error.code, error.message, headers);
   };
   const enter = (message: IncomingMessage, response: ServerResponse, headers: Headers): void => {
-    const request = new ReadRequest(message);
+    const request = options.readRequest(message);
     const applicant = decideStream(request, options.situation());
     if (applicant.kind === "refused") return turnAway(applicant, request, response, headers);
     const { token, whole } = applicant;

@@ -1,5 +1,10 @@
 // Without an app: a server of the gateway's own.
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import {
+  createServer as createSecureServer,
+  type Server as SecureServer,
+  type ServerOptions as SecureServerOptions,
+} from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
@@ -12,12 +17,14 @@ export interface ListenOptions {
   readonly port?: number;
   /** Loopback unless another is asked for. @defaultValue "127.0.0.1" */
   readonly host?: string;
+  /** Serves over TLS: `key` and `cert` as PEM, and what else `node:https` takes. @defaultValue plain HTTP */
+  readonly tls?: SecureServerOptions;
 }
 
 export interface Address {
   readonly port: number;
   readonly host: string;
-  /** @example "http://127.0.0.1:7777" */
+  /** @example "http://127.0.0.1:7777"; https with `tls` */
   readonly url: string;
 }
 
@@ -31,14 +38,14 @@ export interface OwnServer {
 const lastAnswersMs = 2000;
 
 export function openServer(
-  { port = 7777, host = "127.0.0.1" }: ListenOptions,
+  { port = 7777, host = "127.0.0.1", tls }: ListenOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => boolean,
   upgrade: UpgradeDoor,
   clock: Pick<Clock, "setTimer" | "clearTimer">,
 ): OwnServer {
   const sockets = new Set<Socket>();
   let closing = false;
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     response.once("close", () => {
       // Kept alive for another request it would keep the server.
       if (closing) request.socket.destroySoon();
@@ -46,8 +53,10 @@ export function openServer(
     if (handle(request, response)) return;
     request.resume();
     const path = pathOf(request.url ?? "/");
+    if (path === "/" && (request.method === "GET" || request.method === "HEAD")) return nothing(response);
     sendError(response, 404, "gateway.bad-request", `expected a path of the gateway, got ${path}`);
-  });
+  };
+  const server = tls === undefined ? createServer(answer) : secureServer(tls, answer);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
@@ -58,11 +67,14 @@ export function openServer(
     refuseUpgrade(socket, 404, { code: "gateway.bad-request", message });
   });
   const opened = new Promise<Address>((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, port, host)));
+    const failed = (cause: NodeJS.ErrnoException): void => reject(listenError(cause, port, host));
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      return failed(Object.assign(new Error("the port is out of range"), { code: "ERR_SOCKET_BAD_PORT" }));
+    server.once("error", failed);
     server.listen({ port, host }, () => {
       const { port: actual } = server.address() as AddressInfo;
       const shown = host.includes(":") ? `[${host}]` : host;
-      resolve({ port: actual, host, url: `http://${shown}:${actual}` });
+      resolve({ port: actual, host, url: `http${tls === undefined ? "" : "s"}://${shown}:${actual}` });
     });
   });
   return {
@@ -85,11 +97,26 @@ export function openServer(
   };
 }
 
+/** What somebody reads who opens it in a browser. */
+function nothing(response: ServerResponse): void {
+  response.writeHead(200, { "Content-Type": "text/plain; charset=utf-8" }).end("Nothing to see here");
+}
+
+function secureServer(tls: SecureServerOptions, answer: RequestListener): SecureServer {
+  try {
+    return createSecureServer(tls, answer);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : "something else was wrong";
+    throw new UsageError("usage.bad-option", `gateway.listen: tls: expected a key and its certificate: ${problem}`);
+  }
+}
+
 function listenError(cause: NodeJS.ErrnoException, port: number, host: string): UsageError {
   const where = `gateway.listen: ${host}:${port}`;
   const hints: Readonly<Record<string, string>> = {
     EADDRINUSE: "is taken by another process; stop that one, or give another port (0 takes a free one)",
     EACCES: "is not allowed to this user; give a port of 1024 or more",
+    ERR_SOCKET_BAD_PORT: "is no port; give one from 0 (any free one) to 65535",
     EADDRNOTAVAIL: "is no address of this machine; give one that is, such as 127.0.0.1 or 0.0.0.0",
   };
   return new UsageError(

@@ -7,6 +7,7 @@ import { ManualClock } from "@trunkline/core/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { type Entrance, createEntrance } from "../auth/entrance.ts";
+import { ReadRequest } from "../auth/request-info.ts";
 import { WaitingRoom } from "../auth/waiting-room.ts";
 import { memoryBroker } from "../memory-broker.ts";
 import { createStats, publishObserver } from "../metrics.ts";
@@ -49,6 +50,7 @@ async function open(
       hasRoom: () => true,
       onWaiting: () => {},
     }),
+    readRequest: (message) => new ReadRequest(message),
     origins: ["https://listed.example"],
     publishing: createPublishing({ broker, observer: publishObserver(stats) }),
     isAccepting: () => door.accepting,

@@ -5,17 +5,14 @@ import type { Clock, Logger } from "@trunkline/core/ports";
 import { type Publishing, type PublishOutcome, type PublishScope, accountChannel } from "@trunkline/core/publish";
 import type { PublishRequest, WireError } from "@trunkline/core/wire";
 import { bearerOf, foreignPage, noBearer, originAllowed } from "../admission.ts";
-import type { Entrance } from "../auth/entrance.ts";
 import { type Principal, mayPublish, principalKey } from "../auth/principal.ts";
-import { ReadRequest, type RequestInfo } from "../auth/request-info.ts";
-import type { WaitingRoom } from "../auth/waiting-room.ts";
+import type { Reception } from "../auth/reception.ts";
+import type { RequestInfo } from "../auth/request-info.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import { sendError, sendJson } from "./json-response.ts";
 import { discard, readBody, textOf } from "./request-body.ts";
 
-export interface PublishApiOptions {
-  readonly entrance: Entrance;
-  readonly waitingRoom: WaitingRoom;
+export interface PublishApiOptions extends Reception {
   /** Origins besides the gateway's own whose pages may send requests. @defaultValue none */
   readonly origins?: readonly string[] | undefined;
   readonly publishing: Publishing;
@@ -113,7 +110,7 @@ export function createPublishApi(
     });
 
   return (message, response) => {
-    const request = new ReadRequest(message);
+    const request = options.readRequest(message);
     const turnAway = (refusal: Refusal): void => {
       refuse(response, refusal);
       discard(message, limits);

@@ -6,19 +6,18 @@ import type { Logger } from "@trunkline/core/ports";
 import { subprotocol } from "@trunkline/core/wire";
 import { WebSocketServer } from "ws";
 import { type Admitted, type Applicant, type Refused, type Situation, admit, decideAdmission } from "../admission.ts";
-import type { Authenticated, Entrance } from "../auth/entrance.ts";
-import { ReadRequest, type RequestInfo } from "../auth/request-info.ts";
-import type { Unavailable, WaitingRoom } from "../auth/waiting-room.ts";
+import type { Authenticated } from "../auth/entrance.ts";
+import type { Reception } from "../auth/reception.ts";
+import type { RequestInfo } from "../auth/request-info.ts";
+import type { Unavailable } from "../auth/waiting-room.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import { GatewaySocket } from "./ws-link.ts";
 
-export interface UpgradeDoorOptions {
+export interface UpgradeDoorOptions extends Reception {
   /** Longest frame taken, in bytes. */
   readonly incomingBytes: number;
   readonly stats: GatewayStats;
   readonly logger: Logger;
-  readonly entrance: Entrance;
-  readonly waitingRoom: WaitingRoom;
   situation(): Situation;
   /** A link is open. */
   accept(admitted: Admitted, ws: GatewaySocket, socket: Socket, request: RequestInfo): void;
@@ -47,7 +46,7 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
   const server = new WebSocketServer(settings);
 
   return (message, socket, head) => {
-    const request = new ReadRequest(message);
+    const request = options.readRequest(message);
     const refuse = ({ status, error }: Refused): void => {
       countRefused(stats, error.code);
       logger.info("upgrade refused", { path: request.path, status, code: error.code });
