@@ -300,6 +300,45 @@ describe("waiting", () => {
   });
 });
 
+describe("§8.7 an event of several channels", () => {
+  const copy = (channel: string, offset: number, id?: string) => ({
+    type: "event",
+    channel,
+    event: "message",
+    data: `${channel}${offset}`,
+    offset,
+    tag: `t${offset}`,
+    ...(id && { id }),
+  });
+
+  it("R-03 is heard once by its name, in each channel by `*`, and moves each cursor", () => {
+    const { client, tell, welcome, errors } = setUp();
+    const named: unknown[] = [];
+    const all: unknown[] = [];
+    client.on("message", (data) => named.push(data));
+    client.on("*", (data) => all.push(data));
+    welcome({ streams: [fresh("a"), fresh("b")] });
+    tell(copy("a", 1, "push:x"), copy("b", 1, "push:x"), copy("b", 2, "push:y"), copy("a", 2, "push:y"));
+    expect(named).toEqual(["a1", "b2"]);
+    expect(all).toEqual(["a1", "b1", "b2", "a2"]);
+    expect(client.health().streams.map(({ position }) => position?.offset)).toEqual([2, 2]);
+    // Ids of publishers' own name one event in one channel; the same in the same channel is another event.
+    tell(copy("a", 3, "x"), copy("b", 3, "x"), copy("a", 4, "push:x"), copy("a", 5), copy("b", 4));
+    expect(named.slice(2)).toEqual(["a3", "b3", "a4", "a5", "b4"]);
+    expect(errors).toEqual([]);
+  });
+
+  it("remembers a bounded number", () => {
+    const { client, tell, welcome } = setUp();
+    const named: unknown[] = [];
+    client.on("message", (data) => named.push(data));
+    welcome({ streams: [fresh("a"), fresh("b")] });
+    for (let n = 1; n <= 257; n++) tell(copy("a", n, `push:${n}`));
+    tell(copy("b", 1, "push:1"), copy("b", 2, "push:257"));
+    expect(named.slice(257)).toEqual(["b1"]);
+  });
+});
+
 describe("§7.4 make before break", () => {
   /** A client whose gateway has asked it to leave, and whose next link is being opened. */
   function drained(given: Partial<ClientOptions> = {}) {

@@ -4,12 +4,16 @@ import { createEmitter, isolate, type Listener, type ListenOptions } from "../em
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
 import type { Contract } from "../wire/contract.ts";
+import type { EventFrame } from "../wire/frame.ts";
 import { maxChannelBytes, maxTokenBytes, reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted, SubscribeOptions } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
 import { type LineEvents, setInside } from "./line.ts";
 import { clientDefaults, type ClientOptions, resolveOptions } from "./options.ts";
+
+/** Events of several channels that are remembered: their copies come close together. */
+const maxShown = 256;
 
 /**
  * A client, connecting unless `autoConnect` is false.
@@ -24,6 +28,8 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   const inside = createEmitter<{ [Name in keyof LineEvents]: LineEvents[Name] }>(failed);
   /** What no verdict (by channel) and no pong (by id) has answered. */
   const asked = new Map<string | number, Deferred<unknown> & { again?: boolean }>();
+  /** Where events that came in several channels were shown first, by id. */
+  const shown = new Map<string, string>();
   let lastPing = 0;
   let readiness = deferred<void>();
   let decided = false;
@@ -37,7 +43,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       const { event, data, time } = frame;
       if (metrics) count(() => metrics.event(time && Math.max(0, clock.wallTime() - time)));
       // A foreign server's event must not pass for one of ours.
-      if (!reservedEventNames.includes(event)) emit(event, data, frame);
+      if (!reservedEventNames.includes(event) && !repeats(frame)) emit(event, data, frame);
       emit("*", data, frame);
     },
     verdict: (verdict) => {
@@ -88,6 +94,15 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     },
     outcome: (outcome) => log("debug", outcome),
   });
+
+  /** §8.7: whether this is an event that was shown already, when it came in another channel. */
+  function repeats({ id = "", channel }: EventFrame): boolean {
+    if (!String(id).startsWith("push:")) return false;
+    const first = shown.get(id) ?? channel;
+    shown.set(id, first);
+    if (shown.size > maxShown) shown.delete(shown.keys().next().value as string);
+    return first !== channel;
+  }
 
   function changed(status: Status, previous: Status): void {
     log("info", `${previous} → ${status}`);

@@ -268,6 +268,7 @@ describe("pub and push", () => {
     const receipts = await verbs.push("hi", "a", "b");
     expect(receipts.map(({ stream }) => stream)).toEqual(["a", "b"]);
     expect(new Set(sent.map(({ id }) => id)).size).toBe(1);
+    expect(sent[0]?.id).toMatch(/^push:[0-9a-f]{32}$/);
     await expect(verbs.push("hi")).rejects.toMatchObject({ code: "usage.bad-argument" });
     await expect(verbs.push("hi", "a", "b*")).rejects.toMatchObject({ code: "usage.bad-argument" });
     expect(sent).toHaveLength(2);

@@ -33,7 +33,8 @@ export interface Publishes {
   /** One message as an event `message`: `publisher.pub("hello", { channel: "news" })`. */
   pub(message: unknown, options?: PubOptions): Promise<PublishReceipt>;
   /**
-   * One message to several channels, as an event `message` with one id, appended once to each.
+   * One message to several channels, as an event `message` with one id, appended once to each. A client that is on several of them
+   * hears it once, whichever comes first; its `*` listeners hear each.
    * @returns a receipt per channel, in their order. When it rejects some of them may have got it.
    */
   push(message: unknown, ...channels: readonly string[]): Promise<readonly PublishReceipt[]>;
@@ -89,7 +90,8 @@ export function createVerbs(options: VerbsOptions, events: EventRegistry = new E
     }
     const problem = channels.map(channelProblem).find((each) => each !== null);
     if (problem !== undefined) throw new UsageError("usage.bad-argument", `push: channel: ${problem}`);
-    const id = newEventId();
+    // By this clients know that it is one event (PROTOCOL §8.7).
+    const id = `push:${newEventId()}`;
     // All are handed over before the first is awaited, and each is heard of before one of them fails.
     const sent = await Promise.allSettled(channels.map((channel) => message(data, channel, id, {})));
     return sent.map((each) => {
