@@ -198,6 +198,29 @@ describe("§2.7 auth, with refreshToken", () => {
     expect(await refreshToken(client)).toBe(minute - clock.now());
   });
 
+  it("is given up when its authenticator does not answer, and what that says later counts for nothing", async () => {
+    const held: ((principal: UserPrincipal) => void)[] = [];
+    const clock = new ManualClock();
+    const ada: UserPrincipal = { kind: "user", account: "default", id: "ada", expiresAt: clock.wallTime() + minute };
+    const authenticate: Authenticator = ({ token }) =>
+      token === "slow" ? new Promise((resolve) => held.push(resolve)) : { ...ada, claims: { token } };
+    const { connect, gateway } = setUp({ authenticate }, clock);
+    const tokens = ["first", "slow", "quick"];
+    const { client } = connect({ getToken: () => tokens.shift() ?? "" });
+    await client.ready();
+    const refreshed = refreshToken(client);
+    await settle();
+    clock.advance(10_000);
+    await expect(refreshed).rejects.toMatchObject({ code: expect.stringMatching(/unauthorized|timeout/) });
+    await settle();
+    const again = refreshToken(client);
+    await settle();
+    held[0]?.({ ...ada, claims: { token: "slow" } });
+    expect(await again).toBe(minute - 10_000);
+    await settle();
+    expect(gateway.clients[0]?.principal).toMatchObject({ claims: { token: "quick" } });
+  });
+
   it("what an authorizer decides meanwhile by the old permissions is decided again", async () => {
     const waiting: ((answer: boolean) => void)[] = [];
     const roles: unknown[] = [];

@@ -1,6 +1,7 @@
 // A gateway without sockets: the real sessions and the real hub over a model broker.
 import { createEntrance } from "../../packages/gateway/src/auth/entrance.ts";
 import { ReadRequest } from "../../packages/gateway/src/auth/request-info.ts";
+import { WaitingRoom } from "../../packages/gateway/src/auth/waiting-room.ts";
 import { Fence } from "../../packages/gateway/src/fence.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
 import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
@@ -52,6 +53,7 @@ export class ModelGateway {
       },
       hub: this.#hub,
       entrance: createEntrance({ secretKeys: [{ key: secretKey, account }] }, onError),
+      waitingRoom: new WaitingRoom({ clock, withinMs: greetTimeoutMs, hasRoom: () => true, onWaiting: () => {} }),
       fence: new Fence({ broker: null, onError }),
       clock,
       maxUnreadBytes: Number.POSITIVE_INFINITY,

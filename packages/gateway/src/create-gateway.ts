@@ -185,6 +185,7 @@ class NodeGateway implements Gateway {
       },
       hub: this.#hub,
       entrance: reception.entrance,
+      waitingRoom: reception.waitingRoom,
       fence: this.#fence,
       clock,
       maxUnreadBytes,

@@ -8,6 +8,7 @@ import { changedGrants } from "./auth/changed-grants.ts";
 import type { Authenticated, Entrance } from "./auth/entrance.ts";
 import { type Principal, mayListen, streamName } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
+import type { Unavailable, WaitingRoom } from "./auth/waiting-room.ts";
 import type { Connection } from "./connection.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
 import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
@@ -28,6 +29,8 @@ export interface SessionHost {
   readonly config: SessionConfig;
   readonly hub: Hub;
   readonly entrance: Entrance;
+  /** Where fresh tokens wait for their authenticator. */
+  readonly waitingRoom: WaitingRoom;
   readonly fence: Fence;
   readonly clock: Clock;
   /** Bytes that answers may leave unread, beyond what events may. */
@@ -289,12 +292,15 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
 
   #authenticate(token: string | undefined): void {
     const who = this.#host.entrance.atHello({ token, request: this.request });
-    if (who instanceof Promise) void who.then((said) => this.#onWho(said));
+    // A greeting has an end of its own.
+    if (this.#greeted) this.#host.waitingRoom.wait(who, (said) => this.#onWho(said));
+    else if (who instanceof Promise) void who.then((said) => this.#onWho(said));
     else this.#onWho(who);
   }
 
-  #onWho(who: Authenticated): void {
-    if (!who.ok) return this.#input({ kind: "rejected", status: who.status, error: who.error });
+  #onWho(who: Authenticated | Unavailable): void {
+    if (!who.ok)
+      return this.#input({ kind: "rejected", status: who.status === 503 ? 500 : who.status, error: who.error });
     const { principal } = who;
     // A fresh token has to be accepted first.
     this.#principal ??= principal;
