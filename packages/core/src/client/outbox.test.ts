@@ -83,6 +83,13 @@ describe("the outbox", () => {
     expect(step(up(1), publish(1), refused(1, "gateway.outcome-unknown"))).toEqual(["1", "1=gateway.outcome-unknown"]);
   });
 
+  it("§8.6 what may have been published is not followed by an earlier one that was refused", () => {
+    const { step } = setUp();
+    step(up(1), publish(1), publish(2), publish(3, "other"), refused(1), refused(3), gone(1));
+    expect(step(up(2))).toEqual(["2+0", "3"]);
+    expect(step(refused(2, "gateway.outcome-unknown"))).toEqual(["1=gateway.unavailable", "2=gateway.outcome-unknown"]);
+  });
+
   it("§7.4 while two links are up, a channel with something unanswered on the old one waits, others go over the new one", () => {
     const { step } = setUp();
     step(up(1), publish(1));

@@ -192,6 +192,8 @@ export class OutboxQueue {
     }
     // The gateway's codes are ours; one of a later version is passed on as it is.
     const refusal = new GatewayError(error.code as Extract<ErrorCode, `gateway.${string}`>, error.message);
+    // It may have been published, and then before what waits.
+    if (refusal.code === "gateway.outcome-unknown") this.#overtake(ref, letter, effects);
     if (refusal.code !== "gateway.unavailable") return this.#settle(ref, refusal, effects);
     letter.refusal = refusal;
     if (letter.overtaken) return this.#settle(ref, expired(letter), effects);
@@ -199,7 +201,7 @@ export class OutboxQueue {
     this.#pausedUntil = now + this.#config.backoff(this.#refusals++) * (1 - chance);
   }
 
-  /** `letter` was published: what was called before it and was not must not follow it. */
+  /** `letter` was published, or may have been: what was called before it and was not must not follow it. */
   #overtake(ref: number, { frame }: Letter, effects: OutboxEffect[]): void {
     for (const [earlier, letter] of this.#letters) {
       if (earlier === ref) return;
