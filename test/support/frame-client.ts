@@ -93,6 +93,7 @@ export interface HelloOptions {
   /** @defaultValue "test" */
   readonly instance?: string;
   readonly generation?: number;
+  readonly scope?: string;
   readonly headers?: Record<string, string>;
 }
 

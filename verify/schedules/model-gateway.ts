@@ -3,12 +3,13 @@ import { createEntrance } from "../../packages/gateway/src/auth/entrance.ts";
 import { ReadRequest } from "../../packages/gateway/src/auth/request-info.ts";
 import { WaitingRoom } from "../../packages/gateway/src/auth/waiting-room.ts";
 import { Fence } from "../../packages/gateway/src/fence.ts";
+import { Grants } from "../../packages/gateway/src/grants.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
 import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
 import { createStats, publishObserver } from "../../packages/gateway/src/metrics.ts";
 import { createPublishing } from "@trunkline/core/publish";
 import { SessionDriver, type SessionHost } from "../../packages/gateway/src/session-driver.ts";
-import { gatewayDefaults } from "@trunkline/gateway";
+import { byAccount, gatewayDefaults } from "@trunkline/gateway";
 import type { Clock, Logger } from "@trunkline/core/ports";
 import { account, secretKey } from "../world/contract.ts";
 import type { ModelBroker } from "./model-broker.ts";
@@ -59,7 +60,15 @@ export class ModelGateway {
       maxUnreadBytes: Number.POSITIVE_INFINITY,
       stats,
       logger: silent,
-      authorize: () => true,
+      grants: new Grants({
+        scope: undefined,
+        sources: [byAccount()],
+        authorize: () => true,
+        clock,
+        withinMs: greetTimeoutMs,
+        onFailure: (_, cause) => onError(cause),
+      }),
+      expulsionOf: () => null,
       publishing: createLinkPublishing({
         publishing: createPublishing({ broker, observer: publishObserver(stats) }),
         authorize: undefined,
@@ -68,7 +77,6 @@ export class ModelGateway {
       }),
       spreadMs: () => 0,
       announce: () => null,
-      callbackFailed: (_, cause) => onError(cause),
       onGreeting: () => {},
       onOver: (driver) => void this.#sessions.delete(driver),
       onGone: () => {},

@@ -16,14 +16,23 @@ export interface Situation {
   readonly maxGreeting: number;
 }
 
+export type OnlyStream = Omit<StreamRequest, "channel"> & { readonly channel?: string };
+
 /** What a session starts from. `principal` null: `hello` will say. */
 export type Admitted =
   | {
       readonly kind: "admitted";
       readonly dialect: Dialect;
       readonly principal: Principal | null;
-      /** Absent over WebSocket. `only`: the one stream that the link carries; null when it carries any number. */
-      readonly eventStream?: { readonly only: StreamRequest | null };
+      /** What part of the account it was given; absent while that is not decided. */
+      readonly scope?: string | null | undefined;
+      /** Commands that gateways gave each other before are none of its business (`ControlLine.since`). */
+      readonly mark?: number | undefined;
+      /**
+       * Absent over WebSocket. `only`: the one stream that the link carries, the first of its own where none is named; null when it carries
+       * any number.
+       */
+      readonly eventStream?: { readonly only: OnlyStream | null };
     }
   /** Upgraded only to be told why not: a browser can't read an HTTP status, and this dialect has no other words. */
   | {
@@ -81,14 +90,15 @@ export function admit(
 ): Admitted | Refused {
   // Finding out may have outlasted the gateway's day.
   if (draining) return shuttingDown;
-  if (who === null || who.ok) return { kind: "admitted", dialect, principal: who === null ? null : who.principal };
+  if (who === null) return { kind: "admitted", dialect, principal: null };
+  if (who.ok) return { kind: "admitted", dialect, principal: who.principal, scope: who.scope, mark: who.mark };
   return turnAway(dialect, who.status, who.error);
 }
 
 /** PROTOCOL §10.1: refusals of the plain dialect are told after the upgrade; what is the gateway's own trouble never is. */
 function turnAway(
   dialect: Dialect,
-  status: 401 | 403 | 500 | 503,
+  status: Refused["status"],
   error: WireError,
 ): Extract<Admitted, { readonly kind: "turned-away" }> | Refused {
   const isTold = dialect === "plain" && status < 500;

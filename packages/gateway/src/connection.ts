@@ -8,6 +8,8 @@ export interface Connection {
   readonly id: string;
   readonly principal: Principal;
   readonly dialect: Dialect;
+  /** What part of the account it was given, such as `organization.1234`; null: no part in particular. */
+  readonly scope: string | null;
   /** What it came in with: path, query, cookies, headers. */
   readonly request: RequestInfo;
   /** Address of the peer, as in `request`. */

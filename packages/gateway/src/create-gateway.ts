@@ -4,33 +4,34 @@ import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import type { Publishes } from "@trunkline/core/publish";
-import { type PublishReceipt, type PublishRequest, publishPath, streamPath } from "@trunkline/core/wire";
+import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { Admitted, Situation } from "./admission.ts";
 import { createReception } from "./auth/reception.ts";
-import { type RequestInfo, pathOf } from "./auth/request-info.ts";
+import type { RequestInfo } from "./auth/request-info.ts";
 import type { WaitingRoom } from "./auth/waiting-room.ts";
 import { closedError } from "./closed-error.ts";
 import type { Connection } from "./connection.ts";
-import { createEventStreamDoor } from "./doors/event-stream.ts";
-import { type Readiness, createHealth } from "./doors/health.ts";
+import type { ConnectionFilter } from "./control-command.ts";
+import { type Doors, createDoors } from "./doors/doors.ts";
+import type { Readiness } from "./doors/health.ts";
 import { type AttachableServer, type Attachment, attachTo } from "./doors/attach.ts";
 import { type Address, type ListenOptions, type OwnServer, openServer } from "./doors/own-server.ts";
-import { createPublishApi } from "./doors/publish-api.ts";
-import { type UpgradeDoor, createUpgradeDoor } from "./doors/upgrade.ts";
-import { WsLink } from "./doors/ws-link.ts";
 import { spreadMsOf } from "./drain.ts";
 import { Fence } from "./fence.ts";
 import type { Gateway } from "./gateway.ts";
 import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
+import { Grants } from "./grants.ts";
 import { HeadTimer } from "./hub/head-timer.ts";
 import { Hub } from "./hub/hub.ts";
 import { letGo } from "./let-go.ts";
+import { linkEntrance } from "./link-entrance.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
-import { type StatsSnapshot, createStats, metricsPage, statsSnapshot } from "./metrics.ts";
-import { type GatewayOptions, resolveOptions } from "./options.ts";
+import { type StatsSnapshot, createStats, statsSnapshot } from "./metrics.ts";
+import { type GatewayOptions, resolveOptions, sessionConfig } from "./options.ts";
 import { OwnPublishing } from "./own-publishing.ts";
+import { type DisconnectOptions, Revocation } from "./revocation.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
 import type { SessionLink } from "./session-link.ts";
@@ -56,15 +57,13 @@ class NodeGateway implements Gateway {
   readonly #clock: Clock;
   readonly #drainMs: number;
   readonly #roster: Roster;
-  readonly #upgrade: UpgradeDoor;
-  readonly #eventStream: ReturnType<typeof createEventStreamDoor>;
+  readonly #doors: Doors;
   readonly #relay: LinkRelay;
   readonly #headTimer: HeadTimer;
   readonly #fence: Fence;
+  readonly #revocation: Revocation;
   readonly #waitingRoom: WaitingRoom;
   readonly #own: OwnPublishing;
-  readonly #publishApi: ReturnType<typeof createPublishApi>;
-  readonly #health: ReturnType<typeof createHealth>;
   readonly #closeBroker: () => Promise<void>;
   readonly #attachments = new Set<Attachment>();
   #server: OwnServer | null = null;
@@ -85,7 +84,19 @@ class NodeGateway implements Gateway {
     this.#roster = roster;
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
+    // A broker of the gateway's own has no other gateways.
+    const others = options.broker ?? null;
+    const onError = (error: unknown): void => this.#events.report(error);
     const onGreeting = (change: 1 | -1): void => void (this.#greeting += change);
+    this.#revocation = new Revocation({ broker: others, clock, onError, connections: () => [...roster.sessions] });
+    const grants = new Grants({
+      scope: options.scope,
+      sources: resolved.sources,
+      authorize: options.authorize,
+      clock,
+      withinMs: resolved.greetTimeoutMs,
+      onFailure: (what, cause) => this.#events.callbackFailed(what, cause),
+    });
     const reception = createReception(options, resolved, {
       clock,
       greeting: () => this.#greeting,
@@ -93,6 +104,7 @@ class NodeGateway implements Gateway {
       onFailure: (cause) => this.#events.callbackFailed("authenticate", cause),
     });
     this.#waitingRoom = reception.waitingRoom;
+    const links = linkEntrance(reception.entrance, grants, this.#revocation.line);
     const { history } = options;
     const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
     const broker = options.broker ?? memoryBroker(own);
@@ -103,14 +115,16 @@ class NodeGateway implements Gateway {
       stats,
       frameBytes: limits.frameBytes,
       unreadBytes: limits.unreadBytes,
-      onError: (error) => this.#events.report(error),
+      onError,
       onAvailable: (available) => (this.#brokerAvailable = available),
     });
     this.#headTimer = new HeadTimer({
       clock,
       everyMs: resolved.heartbeatMs,
-      check: (isOver) => this.#hub.checkHeads(isOver),
-      onError: (error) => this.#events.report(error),
+      check: async (isOver) => {
+        await Promise.all([this.#hub.checkHeads(isOver), this.#revocation.line.checkHead(isOver)]);
+      },
+      onError,
     });
     this.#own = new OwnPublishing({
       broker,
@@ -122,19 +136,6 @@ class NodeGateway implements Gateway {
       isClosed: () => this.#closed,
     });
     const { publishing } = this.#own;
-    this.#publishApi = createPublishApi({
-      ...reception,
-      origins: resolved.origins,
-      publishing,
-      isAccepting: () => !stats.draining,
-      maxBodyBytes: limits.bodyBytes,
-      bodyTimeoutMs: resolved.bodyTimeoutMs,
-      clock,
-      stats,
-      logger,
-    });
-    this.#health = createHealth({ readiness: () => this.#readiness(), metrics: metricsPage(stats) });
-    const { incomingBytes } = limits;
     const maxUnreadBytes = limits.unreadBytes + limits.eventBytes + answersBytes;
     const situation = (): Situation => ({
       origins: resolved.origins,
@@ -152,46 +153,34 @@ class NodeGateway implements Gateway {
       this.#headTimer.start();
       driver.start(linkTo(driver), admitted);
     };
-    const door = { ...reception, incomingBytes, stats, logger, situation };
-    this.#upgrade = createUpgradeDoor({
-      ...door,
-      accept: (admitted, ws, socket, request) =>
-        accept(admitted, request, (session) => new WsLink(ws, socket, session, maxUnreadBytes)),
-    });
-    // A broker of the gateway's own has no other gateways.
-    this.#relay = new LinkRelay({
-      broker: options.broker ?? null,
-      clock,
-      onError: (error) => this.#events.report(error),
-    });
-    this.#fence = new Fence({ broker: options.broker ?? null, onError: (error) => this.#events.report(error) });
-    this.#eventStream = createEventStreamDoor({
-      ...door,
-      bodyTimeoutMs: resolved.bodyTimeoutMs,
-      clock,
-      accept,
+    this.#relay = new LinkRelay({ broker: others, clock, onError });
+    this.#fence = new Fence({ broker: others, onError });
+    this.#doors = createDoors({
+      options: resolved,
+      reception,
+      links,
+      publishing,
       relay: this.#relay,
+      clock,
+      stats,
+      logger,
+      maxUnreadBytes,
+      readiness: () => this.#readiness(),
+      situation,
+      accept,
     });
     this.#host = {
-      config: {
-        greetTimeoutMs: resolved.greetTimeoutMs,
-        heartbeatMs: resolved.heartbeatMs,
-        frameBytes: limits.frameBytes,
-        subscriptions: limits.subscriptions,
-        rate: limits.messagesPerSecond,
-        burst: limits.messageBurst,
-        canSubscribe: options.authorize !== undefined || options.authenticate !== undefined,
-        pendingPublishes: limits.pendingPublishes,
-      },
+      config: sessionConfig(resolved, options.authorize !== undefined || options.authenticate !== undefined),
       hub: this.#hub,
-      entrance: reception.entrance,
+      entrance: links,
       waitingRoom: reception.waitingRoom,
+      grants,
+      expulsionOf: (connection, mark) => this.#revocation.missed(connection, mark),
       fence: this.#fence,
       clock,
       maxUnreadBytes,
       stats,
       logger,
-      authorize: options.authorize,
       publishing: createLinkPublishing({
         publishing,
         authorize: options.authorizePublish,
@@ -200,7 +189,6 @@ class NodeGateway implements Gateway {
       }),
       spreadMs: () => spreadMsOf(roster.sessions.length),
       announce: (connection) => this.#events.emit("connection", connection),
-      callbackFailed: (what, cause) => this.#events.callbackFailed(what, cause),
       onGreeting,
       onOver: (driver, announced, code) => {
         roster.over(driver);
@@ -215,7 +203,7 @@ class NodeGateway implements Gateway {
     this.#expectOpen("attach");
     const attachment = attachTo(server, {
       handle: (request, response) => this.handle(request, response),
-      upgrade: this.#upgrade,
+      upgrade: this.#doors.upgrade,
     });
     this.#attachments.add(attachment);
     return () => {
@@ -229,7 +217,7 @@ class NodeGateway implements Gateway {
       throw new UsageError("usage.already-open", "gateway.listen: expected to be called once; it is listening already");
     }
     const handle = this.handle.bind(this);
-    const server = openServer(options, handle, this.#upgrade, this.#clock);
+    const server = openServer(options, handle, this.#doors.upgrade, this.#clock);
     this.#server = server;
     try {
       return await server.opened;
@@ -240,11 +228,7 @@ class NodeGateway implements Gateway {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const path = pathOf(request.url ?? "/");
-    if (path === publishPath) this.#publishApi(request, response);
-    else if (path === streamPath) this.#eventStream(request, response);
-    else return this.#health(path, request, response);
-    return true;
+    return this.#doors.handle(request, response);
   }
 
   on<Name extends keyof GatewayEvents>(name: Name, listener: GatewayListener<Name>): () => void {
@@ -257,6 +241,16 @@ class NodeGateway implements Gateway {
 
   publisher(account?: string): Publishes {
     return this.#own.publisher(account);
+  }
+
+  async disconnect(filter: ConnectionFilter, options?: DisconnectOptions): Promise<void> {
+    if (this.#closed) throw closedError("disconnect");
+    await this.#revocation.disconnect(filter, options);
+  }
+
+  async reauthorize(filter: ConnectionFilter): Promise<void> {
+    if (this.#closed) throw closedError("reauthorize");
+    await this.#revocation.reauthorize(filter);
   }
 
   stats(): StatsSnapshot {
@@ -284,6 +278,7 @@ class NodeGateway implements Gateway {
     this.#roster.stop();
     await this.#relay.close();
     await this.#fence.close();
+    await this.#revocation.line.close();
     await this.#hub.close();
     await this.#closeBroker();
   }

@@ -2,10 +2,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
+import type { ConnectionFilter } from "./control-command.ts";
 import type { Connection } from "./connection.ts";
 import type { AttachableServer } from "./doors/attach.ts";
 import type { Address, ListenOptions } from "./doors/own-server.ts";
 import type { GatewayEvents, GatewayListener } from "./gateway-events.ts";
+import type { DisconnectOptions } from "./revocation.ts";
 import type { StatsSnapshot } from "./metrics.ts";
 
 export interface Gateway {
@@ -37,6 +39,21 @@ export interface Gateway {
    * @throws {UsageError} `usage.bad-argument`
    */
   publisher(account?: string): Publishes;
+  /**
+   * Ends the connections that match every field of `filter`, here and on every other gateway of the broker. Resolves once those here are told and
+   * the command is on its way to the others, which follow within moments.
+   * @example gateway.disconnect({ user: "42" }, { reason: "signed out" })
+   * @throws {UsageError} `usage.bad-argument`, also for a filter without a field: `{ everyone: true }` means all
+   * @throws {GatewayError} `gateway.unavailable`, `gateway.outcome-unknown`: done here, but others may not hear of it; call again
+   */
+  disconnect(filter: ConnectionFilter, options?: DisconnectOptions): Promise<void>;
+  /**
+   * Asks `scope`, `subscriptions` and `authorize` again for the connections that match, everywhere as `disconnect` does: takes them off what is not theirs
+   * any more (`ended`), and puts them on what is new. Resolves once that is done here. One that is still coming in is closed with
+   * 1013, and comes back.
+   * @throws as `disconnect`
+   */
+  reauthorize(filter: ConnectionFilter): Promise<void>;
   stats(): StatsSnapshot;
   /** The connections of this moment that were let in. */
   connections(): Iterable<Connection>;

@@ -14,6 +14,7 @@ export {
   subscriptionTokens,
 } from "./auth/subscription-token.ts";
 export { type Connection } from "./connection.ts";
+export { type ConnectionFilter } from "./control-command.ts";
 export { createGateway } from "./create-gateway.ts";
 export { type Dialect } from "./dialect.ts";
 export { type Address, type ListenOptions } from "./doors/own-server.ts";
@@ -30,3 +31,13 @@ export {
   type SubscribeRequest,
   gatewayDefaults,
 } from "./options.ts";
+export { type DisconnectOptions } from "./revocation.ts";
+export {
+  type DecideScope,
+  type PathScopeOptions,
+  type RequestScope,
+  type ScopeVisitor,
+  pathScope,
+  requestScope,
+} from "./scope.ts";
+export { type SubscriptionSource, type Visitor, byAccount, byPath, byScope } from "./subscription-source.ts";

@@ -23,6 +23,7 @@ function setUp(authorize?: GatewayOptions["authorizePublish"]) {
     dialect: "v1" as const,
     request: new ReadRequest({ headers: {} }),
     remoteAddress: undefined,
+    scope: null,
     channels: [],
     subscribe() {},
     unsubscribe() {},

@@ -8,6 +8,7 @@ it("undefined means the default", () => {
     origins: [],
     trustedProxies: [],
     proxyHeader: "x-forwarded-for",
+    sources: [expect.any(Function)],
   });
   const resolved = resolveOptions({
     heartbeatMs: 5,

@@ -8,6 +8,9 @@ import type { Principal } from "./auth/principal.ts";
 import { type ProxyHeader, proxiesProblem } from "./auth/trusted-proxies.ts";
 import type { Connection } from "./connection.ts";
 import { unknownOptions } from "./option-names.ts";
+import type { DecideScope } from "./scope.ts";
+import type { SessionConfig } from "./session-state.ts";
+import { type SubscriptionSource, byAccount } from "./subscription-source.ts";
 import type { MemoryBrokerOptions } from "./memory-broker.ts";
 
 /** What an authorizer decides on. */
@@ -74,6 +77,13 @@ export interface GatewayOptions {
   readonly authenticate?: Authenticator | readonly Authenticator[];
   /** Lets anybody without a credential listen to `account.default`. @defaultValue false */
   readonly anonymous?: boolean;
+  /**
+   * What part of its account a connection is given: `connection.scope`. See `pathScope`, `requestScope`.
+   * @defaultValue absent: users get the `scope` of their principal, and whoever asks for one is refused
+   */
+  readonly scope?: DecideScope;
+  /** Which channels a connection is on by itself: all that these name. @defaultValue byAccount() */
+  readonly subscriptions?: SubscriptionSource | readonly SubscriptionSource[];
   /**
    * Whether a client may subscribe to a channel it asks for, and until when. It is not asked about what users `mayListen` to.
    * @defaultValue absent: clients get the channels that the gateway puts them on, and no others
@@ -142,6 +152,8 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   publicKeys: true,
   authenticate: true,
   anonymous: true,
+  scope: true,
+  subscriptions: true,
   authorize: true,
   authorizePublish: true,
   broker: true,
@@ -171,6 +183,7 @@ export interface ResolvedOptions {
   readonly origins: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly proxyHeader: ProxyHeader;
+  readonly sources: readonly SubscriptionSource[];
 }
 
 /** @throws {UsageError} `usage.bad-option` naming each wrong option */
@@ -208,6 +221,13 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   if (proxies !== null) problems.push(proxies);
   if (proxyHeader !== "x-forwarded-for" && proxyHeader !== "forwarded")
     problems.push('proxyHeader: expected "x-forwarded-for" or "forwarded", got another');
+  const { scope, subscriptions = byAccount() } = options;
+  const sources = typeof subscriptions === "function" ? [subscriptions] : [...subscriptions];
+  const callback = (name: string, value: unknown): void => {
+    if (typeof value !== "function") problems.push(`${name}: expected a function, got ${typeof value}`);
+  };
+  if (scope !== undefined) callback("scope", scope);
+  for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
   return Object.freeze({
     ...times,
@@ -215,5 +235,15 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     origins: Object.freeze([...(options.origins ?? [])]),
     trustedProxies: Object.freeze([...trustedProxies]),
     proxyHeader,
+    sources,
   });
+}
+
+/** What all sessions of a gateway share. `canSubscribe`: somebody decides on what clients ask for. */
+export function sessionConfig(
+  { greetTimeoutMs, heartbeatMs, limits }: ResolvedOptions,
+  canSubscribe: boolean,
+): SessionConfig {
+  const { frameBytes, subscriptions, messagesPerSecond: rate, messageBurst: burst, pendingPublishes } = limits;
+  return { greetTimeoutMs, heartbeatMs, frameBytes, subscriptions, rate, burst, canSubscribe, pendingPublishes };
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Admitted } from "./admission.ts";
-import type { Principal, UserPrincipal } from "./auth/principal.ts";
+import { type Principal, type UserPrincipal, ownChannels } from "./auth/principal.ts";
 import { nextDue } from "./session-auth.ts";
 import { openSession, step } from "./session.ts";
-import type { SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
+import type { SessionConfig, SessionEffect, SessionInput, SessionState, SessionStep } from "./session-state.ts";
 
 const config: SessionConfig = {
   greetTimeoutMs: 10_000,
@@ -36,16 +36,25 @@ const entry = (endsAt: number, principal: Principal = ada): SessionInput[] => [
   prepared(),
 ];
 
+/** On the way in, the sources name at once what is the principal's own; it is left out of the effects. */
+function grantOwn([state, effects]: SessionStep): SessionStep {
+  const grant = effects.find((effect) => effect.kind === "grant");
+  if (grant === undefined || grant.turn > 0) return [state, effects];
+  const channels = new Set(ownChannels(grant.principal));
+  const [next, more] = step(state, { kind: "granted", turn: 0, channels }, config);
+  return [next, [...effects.filter((effect) => effect !== grant), ...more]];
+}
+
 function play(
   inputs: readonly SessionInput[],
   admitted = v1,
   endsAt?: number,
 ): { state: SessionState; effects: (readonly SessionEffect[])[] } {
-  const [first, opening] = openSession(admitted, 0, config, endsAt);
+  const [first, opening] = grantOwn(openSession(admitted, 0, config, endsAt));
   let state = first;
   const effects = [opening];
   for (const input of inputs) {
-    const [next, more] = step(state, input, config);
+    const [next, more] = grantOwn(step(state, input, config));
     state = next;
     effects.push(more);
   }
@@ -112,7 +121,7 @@ describe("§2.7 a token that ends", () => {
   it("§11.1 as the end of a permission, ends an event stream of one channel", () => {
     const plain: Admitted = { kind: "admitted", dialect: "plain", principal: ada };
     const stream = { ...plain, eventStream: { only: { channel: "room" } } };
-    const decision = { channel: "room", allowed: true, endsAt: 500 };
+    const decision = { channel: "room", allowed: true, turn: 0, endsAt: 500 };
     const way: SessionInput[] = [{ kind: "announced" }, { kind: "authorized", answers: [decision] }, prepared()];
     const { effects } = play([...way, sweep(499), sweep(500)], stream);
     expect(effects.at(-2)).toEqual([]);
@@ -146,7 +155,7 @@ describe("§2.7 auth", () => {
     expect(effects.at(-2)).toEqual([{ kind: "authenticate", token: "SECRET" }]);
     expect(effects.at(-1)).toEqual([
       { kind: "send", frame: { type: "auth", expiresInMs: 75_000 } },
-      { kind: "reauthorize", principal: more, previous: ada },
+      { kind: "grant", turn: 1, principal: more },
     ]);
     expect(state).toMatchObject({ phase: "open", principal: more, refreshing: false });
   });

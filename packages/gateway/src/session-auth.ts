@@ -1,6 +1,7 @@
 // The token of a connection: when it ends, and how a fresh one takes its place. PROTOCOL §2.7. Pure, as all of the session.
 import { CloseCode, type WireError } from "@trunkline/core/wire";
 import { type Principal, principalKey } from "./auth/principal.ts";
+import { reconsider } from "./session-answers.ts";
 import {
   type Authenticated,
   type Draining,
@@ -61,10 +62,8 @@ export function onRefreshed(state: Open | Draining, { principal, endsAt, now }: 
   if (!isSame(principal, state.principal))
     return onNotRefreshed(state, { code: "", message: "expected a token of the same principal, got one of another" });
   const life = lifeOf(endsAt, now);
-  return [
-    { ...state, principal, life, refreshing: false },
-    [send({ type: "auth", ...remaining(life, now) }), { kind: "reauthorize", principal, previous: state.principal }],
-  ];
+  const [next, asked] = reconsider({ ...state, principal, life, refreshing: false });
+  return [next, [send({ type: "auth", ...remaining(life, now) }), ...asked]];
 }
 
 /** The old token goes on, so nothing but this is said: whatever the reason, the client acts on one code. */

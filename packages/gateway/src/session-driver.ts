@@ -4,24 +4,26 @@ import { UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger } from "@trunkline/core/ports";
 import { CloseCode, type StreamPosition, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
-import { changedGrants } from "./auth/changed-grants.ts";
 import type { Authenticated, Entrance } from "./auth/entrance.ts";
-import { type Principal, mayListen, streamName } from "./auth/principal.ts";
+import { type Principal, streamName } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import type { Unavailable, WaitingRoom } from "./auth/waiting-room.ts";
 import type { Connection } from "./connection.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
+import { type FilterSubject, isSendableCode } from "./control-command.ts";
 import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
 import { type Fence, type FencedLink, clientKey } from "./fence.ts";
+import { type Grants, onClock } from "./grants.ts";
 import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
+import { scopeHint } from "./link-entrance.ts";
 import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
-import type { Authorize, Permission } from "./options.ts";
+import type { Expulsion, Revocable } from "./revocation.ts";
 import { openSession, step } from "./session.ts";
 import { nextDue } from "./session-auth.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
-import type { Decision } from "./session-streams.ts";
+import type { Decision, Question } from "./session-streams.ts";
 import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
@@ -37,13 +39,13 @@ export interface SessionHost {
   readonly maxUnreadBytes: number;
   readonly stats: GatewayStats;
   readonly logger: Logger;
-  readonly authorize: Authorize | undefined;
+  readonly grants: Grants;
+  /** What was said since `mark` about a connection that is about to be let in: why it has to go, or null. */
+  expulsionOf(connection: FilterSubject, mark: number): Expulsion | null;
   readonly publishing: LinkPublishing;
   spreadMs(): number;
   /** Shows a connection to gateway code; a promise when that takes a while. */
   announce(connection: Connection): Promise<unknown> | null;
-  /** A user's callback failed. */
-  callbackFailed(what: string, cause: unknown): void;
   /** One more or less link that has not said hello, or waits to be let in. */
   onGreeting(change: 1 | -1): void;
   /** The session is over; its link may still be saying goodbye. `announced`: gateway code has seen it. */
@@ -55,13 +57,7 @@ export interface SessionHost {
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
-/** A decision, and what it was about. */
-interface Decided extends Decision {
-  readonly principal: Principal;
-  readonly token: string | undefined;
-}
-
-export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink {
+export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink, Revocable {
   readonly id = randomUUID();
   readonly form: Form;
   /** Index in the gateway's list of connections. */
@@ -73,11 +69,20 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   #client: string | null = null;
   #link: SessionLink | null = null;
   #principal: Principal | null;
+  /** Undefined while that is not decided. */
+  #scope: string | null | undefined;
+  /** What the client asks for. */
+  #hint: string | null;
+  /** Since when it is looked what gateways say about it. */
+  #mark: number;
   #state: SessionState = { phase: "closed" };
   #feeds: Map<string, Feed> | null = null;
   #queue: SessionEffect[] | null = null;
   /** Answers of the authorizer that wait for the end of the tick. */
-  #decisions: Decided[] = [];
+  #decisions: Decision[] = [];
+  #deciding: Promise<void> | null = null;
+  /** What the app was asked about what it granted, and has not answered. */
+  readonly #questions = new Set<Promise<void>>();
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
@@ -91,7 +96,11 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     this.request = request;
     const { dialect, eventStream } = admitted;
     this.form = forms[eventStream === undefined ? dialect : (`${dialect}-stream` as const)];
-    this.#principal = admitted.kind === "admitted" ? admitted.principal : null;
+    const { principal, scope, mark = 0 } = admitted.kind === "admitted" ? admitted : { principal: null };
+    this.#principal = principal;
+    this.#scope = scope;
+    this.#hint = scopeHint({ request });
+    this.#mark = mark;
   }
 
   /** Begins, once the link is there. */
@@ -117,12 +126,25 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     return this.#principal;
   }
 
+  get scope(): string | null {
+    return this.#scope ?? null;
+  }
+
   get remoteAddress(): string | undefined {
     return this.request.remoteAddress;
   }
 
   get channels(): readonly string[] {
     return this.#state.phase === "closed" ? [] : [...this.#state.streams.on.keys()];
+  }
+
+  /** Whether it is on a channel, or about to be. */
+  isOn(channel: string): boolean {
+    const state = this.#state;
+    if (state.phase === "closed") return false;
+    const { on, waiting } = state.streams;
+    if (on.has(channel) || waiting?.has(channel) === true) return true;
+    return state.phase === "entering" && state.asked.some((asked) => asked.channel === channel);
   }
 
   /** Whether it is not known yet who it is. */
@@ -155,13 +177,18 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   }
 
   close(code: number = CloseCode.normal, reason = ""): void {
-    const sendable =
-      (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
-    if (!sendable)
+    if (!isSendableCode(code))
       throw new UsageError("usage.bad-argument", `connection.close: expected 1000–1014 or 3000–4999, got ${code}`);
     // What was accepted before goes out before.
     this.#host.hub.flush();
     this.#input({ kind: "close", code, reason });
+  }
+
+  async reauthorize(): Promise<void> {
+    // What it was granted so far on its way in may be over, and was not told yet: it comes again.
+    if (this.#state.phase === "entering") return this.#input({ kind: "close", ...comeBack });
+    this.#input({ kind: "reauthorize" });
+    await Promise.all(this.#questions);
   }
 
   drain(spreadMs: number): void {
@@ -246,12 +273,12 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
         return this.#send(effect.frame);
       case "authenticate":
         return this.#authenticate(effect.token);
-      case "reauthorize":
-        return this.#reauthorize(effect);
+      case "grant":
+        return this.#question(this.#grant(effect));
       case "announce":
         return this.#announce(effect.link);
       case "authorize":
-        return void this.#authorize(effect.channel, effect.token);
+        return this.#authorize(effect);
       case "prepare":
         return void this.#prepare(effect.streams);
       case "start":
@@ -301,7 +328,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
   #onWho(who: Authenticated | Unavailable): void {
     if (!who.ok)
       return this.#input({ kind: "rejected", status: who.status === 503 ? 500 : who.status, error: who.error });
-    const { principal } = who;
+    const { principal, mark } = who;
+    if (!this.#announced) this.#mark = mark ?? this.#mark;
     // A fresh token has to be accepted first.
     this.#principal ??= principal;
     const now = this.#host.clock.now();
@@ -310,21 +338,29 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
 
   #endOf(principal: Principal): number {
     return principal.kind === "user" && principal.expiresAt !== undefined
-      ? this.#onClock(principal.expiresAt)
+      ? onClock(this.#host.clock, principal.expiresAt)
       : Infinity;
   }
 
-  /** A time on the wall by the clock that never jumps: looked up once, when it is learnt. */
-  #onClock(wallTime: number): number {
-    const { clock } = this.#host;
-    return clock.now() + (wallTime - clock.wallTime());
+  /** Under way until it is answered. */
+  #question(asked: Promise<void>): void {
+    this.#questions.add(asked);
+    void asked.then(() => this.#questions.delete(asked));
   }
 
-  #reauthorize({ principal, previous }: Extract<SessionEffect, { readonly kind: "reauthorize" }>): void {
+  async #grant({ turn, principal, hint }: Extract<SessionEffect, { readonly kind: "grant" }>): Promise<void> {
+    const { grants } = this.#host;
     this.#principal = principal;
-    const { off, on } = changedGrants(previous, principal, this.channels);
-    for (const channel of off) this.#input({ kind: "unsubscribe", channel });
-    for (const channel of on) this.#input({ kind: "subscribe", channel });
+    this.#hint = hint ?? this.#hint;
+    // Before the upgrade it may have been decided already, by what was known then.
+    if (turn > 0 || hint !== undefined || this.#scope === undefined) {
+      const decided = await grants.scope(principal, this.request, this.#hint);
+      if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
+      this.#scope = decided.scope;
+    }
+    const said = await grants.channels(this);
+    if (said.ok) this.#input({ kind: "granted", turn, channels: said.channels });
+    else this.#input({ kind: "denied", turn, status: said.status, error: said.error });
   }
 
   get #superseded(): boolean {
@@ -337,6 +373,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
       this.generation = number.generation;
     }
     if (this.#superseded) return this.supersede();
+    const expulsion = this.#host.expulsionOf(this, this.#mark);
+    if (expulsion !== null) return this.#input({ kind: "close", code: expulsion.code, reason: expulsion.reason });
     this.#announced = true;
     const { account, kind } = this.principal;
     const { id: connection, dialect, remoteAddress } = this;
@@ -346,34 +384,25 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     else void pending.then(() => this.#input({ kind: "announced" }));
   }
 
-  async #authorize(channel: string, token: string | undefined): Promise<void> {
-    const { principal } = this;
-    const request = { principal, channel, connection: this, ...(token !== undefined && { token }) };
-    let answer: unknown = mayListen(principal, channel);
-    try {
-      if (answer === false) answer = await this.#host.authorize?.(request);
-    } catch (cause) {
-      this.#host.callbackFailed("authorize", cause);
-    }
-    this.#decisions.push({ channel, token, principal, ...this.#decided(answer) });
-    if (this.#decisions.length > 1) return;
-    // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
-    setImmediate(() => {
-      const all = this.#decisions;
-      this.#decisions = [];
-      // What was decided of another principal means nothing now.
-      const answers = all.filter((decision) => decision.principal === this.principal);
-      for (const decision of all.filter((one) => !answers.includes(one)))
-        void this.#authorize(decision.channel, decision.token);
-      if (answers.length > 0) this.#input({ kind: "authorized", answers });
-    });
+  #authorize(question: Question): void {
+    const asked = this.#ask(question);
+    if (question.again) this.#question(asked);
   }
 
-  #decided(answer: unknown): Omit<Decision, "channel"> {
-    const { expiresAt } = typeof answer === "object" && answer !== null ? (answer as Partial<Permission>) : {};
-    if (expiresAt === undefined || !Number.isFinite(expiresAt)) return { allowed: answer === true };
-    const endsAt = this.#onClock(expiresAt);
-    return { allowed: endsAt > this.#host.clock.now(), endsAt };
+  async #ask({ channel, token, turn, again = false }: Question): Promise<void> {
+    const permission = await this.#host.grants.mayListen(this, channel, { token, inTime: again });
+    this.#decisions.push({ channel, turn, ...permission });
+    // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
+    this.#deciding ??= new Promise((resolve) => {
+      setImmediate(() => {
+        const answers = this.#decisions;
+        this.#decisions = [];
+        this.#deciding = null;
+        this.#input({ kind: "authorized", answers });
+        resolve();
+      });
+    });
+    await this.#deciding;
   }
 
   async #publish({ ref, request, retryMs }: Extract<SessionEffect, { readonly kind: "publish" }>): Promise<void> {
@@ -467,6 +496,11 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink 
     this.#host.onOver(this, this.#announced, this.#code);
   }
 }
+
+const comeBack = {
+  code: CloseCode.tryAgainLater,
+  reason: "what this connection may hear changed while it came in; come back",
+};
 
 function checked(method: string, channel: string): string {
   const problem = channelProblem(channel);

@@ -1,7 +1,7 @@
 // The way in, between `hello` and `connected`: who is it, what does gateway code say, which streams, with which verdicts.
 // PROTOCOL §2, §5.3, §5.4. Pure, as all of the session.
 import { CloseCode, type StreamRequest, type Verdict, type WireError, version } from "@trunkline/core/wire";
-import { type Principal, ownChannels } from "./auth/principal.ts";
+import type { Principal } from "./auth/principal.ts";
 import { expired, lifeOf, remaining } from "./session-auth.ts";
 import {
   type Alive,
@@ -11,14 +11,15 @@ import {
   type LiveState,
   type Open,
   type Prepared,
+  type RefusalStatus,
   type SessionConfig,
   type SessionEffect,
   type SessionStep,
-  end,
   fatal,
+  refusal,
   send,
 } from "./session-state.ts";
-import { type Streams, answerSubscribe, isBarred, putOn, taken } from "./session-streams.ts";
+import { type Streams, answerSubscribe, isBarred, source, taken } from "./session-streams.ts";
 
 /** Behind `hello`, or where the plain dialect begins. */
 export function enter(
@@ -26,6 +27,8 @@ export function enter(
   token: string | undefined,
   asked: readonly StreamRequest[],
   link: LinkNumber | null,
+  hint?: string,
+  own: Entering["own"] = null,
 ): SessionStep {
   const { dialect, principal, life, expectsPong, dueAt, bad, bucket } = alive;
   const offered = new Map(
@@ -36,6 +39,8 @@ export function enter(
     phase: "entering",
     step: "authenticating",
     link,
+    hint,
+    own,
     dialect,
     principal,
     life,
@@ -58,22 +63,35 @@ export function onAuthenticated(state: LiveState, { principal, endsAt, now }: Au
 }
 
 function identified(state: Entering, principal: Principal): SessionStep {
-  const streams = ownChannels(principal).reduce((soFar, channel) => putOn(soFar, channel)[0], state.streams);
-  return [{ ...state, step: "announcing", streams }, [{ kind: "announce", link: state.link }]];
+  const { hint, streams } = state;
+  return [{ ...state, step: "granting" }, [{ kind: "grant", turn: streams.turn, principal, hint }]];
 }
 
-export function onRejected(state: LiveState, status: 401 | 403 | 500, error: WireError): SessionStep {
-  if (state.phase !== "entering" || state.step !== "authenticating") return [state, []];
-  if (status === 500) {
-    // No `error` before it: a client that gets one of ours stops for good, and this is none of its faults.
-    return end([
-      { kind: "refused", code: error.code },
-      { kind: "close", code: CloseCode.internalError, reason: error.message },
-    ]);
+/** What it is on by itself is known: gateway code gets to see it. */
+export function onEntranceGranted(state: Entering, channels: ReadonlySet<string>): SessionStep {
+  if (state.step !== "granting") return [state, []];
+  const { own, link } = state;
+  const announce: SessionEffect = { kind: "announce", link };
+  if (own === null) {
+    const [streams] = source(state.streams, channels);
+    return [{ ...state, step: "announcing", streams }, [announce]];
   }
-  // PROTOCOL §10.1: plain refusals all look alike.
-  const code = status === 401 || state.dialect === "plain" ? CloseCode.unauthorized : CloseCode.forbidden;
-  return fatal(code, error.code, error.message);
+  const [first] = channels;
+  if (first === undefined) return refusal(state.dialect, 400, nothingOwn);
+  const { position } = own;
+  const offered = position === undefined ? null : new Map([[first, position]]);
+  const [streams] = source({ ...state.streams, only: first, offered }, channels);
+  return [{ ...state, step: "announcing", asked: [{ ...own, channel: first }], streams }, [announce]];
+}
+
+const nothingOwn: WireError = {
+  code: "gateway.bad-request",
+  message: "channel: expected ?channel=NAME, because nothing is this connection's own",
+};
+
+export function onRejected(state: LiveState, status: RefusalStatus, error: WireError): SessionStep {
+  if (state.phase !== "entering" || state.step !== "authenticating") return [state, []];
+  return refusal(state.dialect, status, error);
 }
 
 export function onAnnounced(state: LiveState, config: SessionConfig): SessionStep {

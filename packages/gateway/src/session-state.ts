@@ -1,19 +1,20 @@
 // What a session is made of: its states, what happens to it, and what it asks for. Types and the smallest steps.
-import type {
-  GatewayFrame,
-  Position,
-  PublishRequest,
-  PublishedFrame,
-  StreamPosition,
-  StreamRequest,
-  Verdict,
-  WireError,
+import {
+  CloseCode,
+  type GatewayFrame,
+  type Position,
+  type PublishRequest,
+  type PublishedFrame,
+  type StreamPosition,
+  type StreamRequest,
+  type Verdict,
+  type WireError,
 } from "@trunkline/core/wire";
 import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
 import type { TokenLife } from "./session-auth.ts";
 import type { Read, TokenBucket } from "./session-frames.ts";
-import type { Decision, Streams } from "./session-streams.ts";
+import type { Decision, Question, Streams } from "./session-streams.ts";
 
 /** What all connections of a gateway share. Times in milliseconds. */
 export interface SessionConfig {
@@ -56,7 +57,11 @@ export interface Entering extends Alive {
   readonly phase: "entering";
   /** Which link of which client it is; null when it does not count them (PROTOCOL §7.6). */
   readonly link: LinkNumber | null;
-  readonly step: "authenticating" | "announcing" | "authorizing" | "preparing";
+  readonly step: "authenticating" | "granting" | "announcing" | "authorizing" | "preparing";
+  /** What part of the account `hello` asked for. */
+  readonly hint: string | undefined;
+  /** Of a link that carries one stream which was not named: where the first of its channels is to go on; else null. */
+  readonly own: Omit<StreamRequest, "channel"> | null;
   /** `hello.streams`, in order. */
   readonly asked: readonly StreamRequest[];
   readonly refused: ReadonlyMap<string, WireError>;
@@ -102,11 +107,30 @@ export interface Authenticated {
   readonly endsAt: number;
   readonly now: number;
 }
+/** `turn`: of the question that it answers. */
+export interface Granted {
+  readonly kind: "granted";
+  readonly turn: number;
+  readonly channels: ReadonlySet<string>;
+}
+export interface Denied {
+  readonly kind: "denied";
+  readonly turn: number;
+  readonly status: RefusalStatus;
+  readonly error: WireError;
+}
+export type RefusalStatus = 400 | 401 | 403 | 500;
 export type SessionInput =
   | { readonly kind: "text"; readonly text: string; readonly now: number }
   | { readonly kind: "binary" }
   | Authenticated
-  | { readonly kind: "rejected"; readonly status: 401 | 403 | 500; readonly error: WireError }
+  | { readonly kind: "rejected"; readonly status: RefusalStatus; readonly error: WireError }
+  /** What its sources name. */
+  | Granted
+  /** It may not be here, or nobody knows; `status` is the HTTP status that says so. */
+  | Denied
+  /** What it was granted is asked about anew. */
+  | { readonly kind: "reauthorize" }
   /** The gateway's listeners have seen the connection. */
   | { readonly kind: "announced" }
   /** In the order in which they came. */
@@ -135,12 +159,12 @@ export type SessionEffect =
   | { readonly kind: "send"; readonly frame: Exclude<GatewayFrame, { readonly type: "event" }> }
   /** Answered by `authenticated` or `rejected`. */
   | { readonly kind: "authenticate"; readonly token: string | undefined }
-  /** It is another principal's connection from here on: the same person, with other permissions. */
-  | { readonly kind: "reauthorize"; readonly principal: Principal; readonly previous: Principal }
+  /** Finds out its scope and its channels. Answered by `granted` or `denied`. `hint`: what `hello` asked for, if it did just now. */
+  | { readonly kind: "grant"; readonly turn: number; readonly principal: Principal; readonly hint?: string | undefined }
   /** Answered by `announced`, or by `superseded`. */
   | { readonly kind: "announce"; readonly link: LinkNumber | null }
   /** Answered by `authorized`, with others or alone. */
-  | { readonly kind: "authorize"; readonly channel: string; readonly token: string | undefined }
+  | Question
   /** Joins these streams without sending anything. Answered by `prepared`, or by `superseded`. */
   | { readonly kind: "prepare"; readonly streams: readonly StreamRequest[] }
   /** Lets the prepared streams flow. */
@@ -169,6 +193,20 @@ export function send(frame: Exclude<GatewayFrame, { readonly type: "event" }>): 
 /** Over, and nothing comes after. */
 export function end(effects: readonly SessionEffect[]): SessionStep {
   return [{ phase: "closed" }, [...effects, { kind: "end" }]];
+}
+
+/** Whoever may not be here is told so; the trouble of the gateway itself is only a reason to come back. */
+export function refusal(dialect: Dialect, status: RefusalStatus, { code, message }: WireError): SessionStep {
+  if (status === 500) {
+    // No `error` before it: a client that gets one of ours stops for good, and this is none of its faults.
+    return end([
+      { kind: "refused", code },
+      { kind: "close", code: CloseCode.internalError, reason: message },
+    ]);
+  }
+  if (status === 400) return fatal(CloseCode.badRequest, code, message);
+  // PROTOCOL §10.1: plain refusals all look alike.
+  return fatal(status === 401 || dialect === "plain" ? CloseCode.unauthorized : CloseCode.forbidden, code, message);
 }
 
 /** An `error` that names the reason, then the close. */

@@ -15,10 +15,10 @@ const limits = { canSubscribe: true, subscriptions: 3 };
 const ask = (streams: Streams, ...asked: StreamRequest[]) => answerSubscribe(streams, asked, limits);
 /** Asked for with a token, and let in until `endsAt`. */
 function granted(token: string, endsAt: number, channel = "a", streams = noStreams): Streams {
-  return authorized(ask(streams, { channel, token })[0], [{ channel, allowed: true, endsAt }])[0];
+  return authorized(ask(streams, { channel, token })[0], [{ channel, allowed: true, turn: 0, endsAt }])[0];
 }
-const yes = (endsAt: number): Decision => ({ channel: "a", allowed: true, endsAt });
-const no: Decision = { channel: "a", allowed: false };
+const yes = (endsAt: number): Decision => ({ channel: "a", allowed: true, turn: 0, endsAt });
+const no: Decision = { channel: "a", allowed: false, turn: 0 };
 const ended = (channel: string): unknown[] => [
   { kind: "leave", channel },
   { kind: "verdict", verdict: { channel, verdict: "ended" } },
@@ -26,7 +26,9 @@ const ended = (channel: string): unknown[] => [
 
 describe("a permission that ends", () => {
   it("is shown to the authorizer, and ends the subscription when it does", () => {
-    expect(ask(noStreams, { channel: "a", token: "t" })[1]).toEqual([{ kind: "authorize", channel: "a", token: "t" }]);
+    expect(ask(noStreams, { channel: "a", token: "t" })[1]).toEqual([
+      { kind: "authorize", channel: "a", token: "t", turn: 0 },
+    ]);
     const streams = granted("u", 200, "b", granted("t", 100));
     expect(streams.endsAt).toBe(100);
     expect(endGrants(streams, 99)[1]).toEqual([]);
@@ -37,14 +39,17 @@ describe("a permission that ends", () => {
   });
 
   it("leaves what gateway code put on, and what was allowed for good", () => {
-    const [own] = putOn(authorized(ask(noStreams, { channel: "a" })[0], [{ channel: "a", allowed: true }])[0], "b");
+    const [own] = putOn(
+      authorized(ask(noStreams, { channel: "a" })[0], [{ channel: "a", allowed: true, turn: 0 }])[0],
+      "b",
+    );
     expect(own.endsAt).toBe(Infinity);
     expect(endGrants(own, 1e15)[0].on.size).toBe(2);
   });
 
   it("is renewed by another one, while the connection stays on", () => {
     const [asked, answers] = ask(granted("t", 100), { channel: "a", token: "t2" });
-    expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "t2" }]);
+    expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "t2", turn: 0 }]);
     expect(asked.on.has("a")).toBe(true);
     const [renewed, joined] = authorized(asked, [yes(300)]);
     expect(joined).toEqual([{ kind: "join", channel: "a", position: undefined }]);
@@ -82,7 +87,7 @@ describe("another permission while one is looked at", () => {
     const [asked, none] = ask(ask(noStreams, { channel: "a" })[0], { channel: "a", token: "t" });
     expect(none).toEqual([]);
     const [again, answers] = authorized(asked, [no]);
-    expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "t" }]);
+    expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "t", turn: 0 }]);
     const [on, joined] = authorized(again, [yes(100)]);
     expect(joined).toMatchObject([{ kind: "join" }]);
     expect(on).toMatchObject({ waiting: null, undecided: null, endsAt: 100 });
@@ -92,7 +97,7 @@ describe("another permission while one is looked at", () => {
     const [left] = leave(ask(noStreams, { channel: "a", token: "good" })[0], ["a"]);
     const [asked] = ask(left, { channel: "a", token: "bad" });
     const [again, answers] = authorized(asked, [yes(100)]);
-    expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "bad" }]);
+    expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "bad", turn: 0 }]);
     expect(again.on.size).toBe(0);
   });
 });

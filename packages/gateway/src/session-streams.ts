@@ -1,9 +1,19 @@
 // Which streams a connection is on, which it asks for, and what it is answered. Pure.
-import { type Position, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
+import type { Position, StreamRequest, Verdict } from "@trunkline/core/wire";
+import { grantProblem } from "./channel-grant.ts";
+
+/** Who put a connection on a channel; several may have, so these are bits. */
+const GrantedBy = { source: 1, code: 2, authorizer: 4 } as const;
 
 export interface Streams {
   /** Channels the connection is on. */
   readonly on: ReadonlyMap<string, Grant>;
+  /** What the sources said last, whether the connection is still on all of it or not. */
+  readonly sourced: ReadonlySet<string>;
+  /** Counts how often all that was granted was asked about anew; answers to earlier questions mean nothing. */
+  readonly turn: number;
+  /** Channels it is on that the authorizer is asked about anew; null when there are none. */
+  readonly rechecked: ReadonlySet<string> | null;
   /** When the first of them may end; not later than it does. */
   readonly endsAt: number;
   /** Channels that wait for the authorizer's answer, as they were asked for last; null when there are none. */
@@ -21,15 +31,19 @@ export interface Streams {
 
 /** How a connection came to a channel. */
 interface Grant {
+  /** The sum of those who put it there. */
+  readonly by: number;
   /** The permission that its client brought. */
   readonly token?: string | undefined;
-  /** By the gateway's clock; `Infinity`: not by itself. */
+  /** When the authorizer's part of it ends, by the gateway's clock; `Infinity`: not by itself. */
   readonly endsAt: number;
 }
-const unending: Grant = { endsAt: Infinity };
 
 export const noStreams: Streams = {
   on: new Map(),
+  sourced: new Set(),
+  turn: 0,
+  rechecked: null,
   endsAt: Infinity,
   waiting: null,
   undecided: null,
@@ -38,12 +52,21 @@ export const noStreams: Streams = {
 };
 
 type StreamAnswer =
-  | { readonly kind: "authorize"; readonly channel: string; readonly token: string | undefined }
+  | Question
   | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
   | { readonly kind: "leave"; readonly channel: string }
   | { readonly kind: "verdict"; readonly verdict: Verdict };
 
-type Answered = readonly [next: Streams, answers: readonly StreamAnswer[]];
+/** Asks the authorizer. `again`: about a channel that it is on. */
+export interface Question {
+  readonly kind: "authorize";
+  readonly channel: string;
+  readonly token: string | undefined;
+  readonly turn: number;
+  readonly again?: boolean;
+}
+
+export type Answered = readonly [next: Streams, answers: readonly StreamAnswer[]];
 
 /** PROTOCOL §5.3, §5.6: one answer per asked channel, now or when its authorizer has decided. */
 export function answerSubscribe(
@@ -60,7 +83,7 @@ export function answerSubscribe(
     // Another permission may last longer than the one that ends.
     const renews = grant !== undefined && grant.endsAt < Infinity && token !== undefined && token !== grant.token;
     if (grant !== undefined && !renews) return { kind: "join", channel, position };
-    const problem = channelProblem(channel);
+    const problem = grantProblem(channel);
     if (problem !== null) return refused(channel, "gateway.bad-request", `channel: ${problem}`);
     if (!canSubscribe) return forbidden(channel);
     const pending = undecided.has(channel);
@@ -75,7 +98,7 @@ export function answerSubscribe(
     // The answer that is on its way serves both, or this one's turn comes after it.
     if (pending) return null;
     undecided.set(channel, token);
-    return { kind: "authorize", channel, token };
+    return { kind: "authorize", channel, token, turn: streams.turn };
   });
   const next = waiting.size === 0 ? streams : { ...streams, waiting, undecided };
   return [next, answers.filter((answer) => answer !== null)];
@@ -85,6 +108,8 @@ export function answerSubscribe(
 export interface Decision {
   readonly channel: string;
   readonly allowed: boolean;
+  /** Of the question. */
+  readonly turn: number;
   /** When the permission ends, by the gateway's clock. @defaultValue never */
   readonly endsAt?: number;
 }
@@ -92,33 +117,97 @@ export interface Decision {
 /** Many at once, so that who asks for a thousand streams is not copied a thousand times. Nothing where the client has left meanwhile. */
 export function authorized(streams: Streams, decisions: readonly Decision[]): Answered {
   const undecided = new Map(streams.undecided);
-  if (!decisions.some(({ channel }) => undecided.has(channel))) return [streams, []];
+  const rechecked = new Set(streams.rechecked);
+  const current = decisions.filter(
+    ({ channel, turn }) => turn === streams.turn && (undecided.has(channel) || rechecked.has(channel)),
+  );
+  if (current.length === 0) return [streams, []];
   const on = new Map(streams.on);
   const answers: StreamAnswer[] = [];
   const done: string[] = [];
-  for (const { channel, allowed, endsAt = Infinity } of decisions) {
+  for (const { channel, allowed, endsAt = Infinity } of current) {
+    const grant = on.get(channel);
+    if (rechecked.delete(channel) && grant !== undefined) {
+      if (!allowed) answers.push(...ungrant(on, channel, GrantedBy.authorizer));
+      else if ((grant.by & GrantedBy.authorizer) !== 0) on.set(channel, { ...grant, endsAt });
+    }
     if (!undecided.has(channel)) continue;
     const request = streams.waiting?.get(channel);
     const shown = undecided.get(channel);
     if (request !== undefined && request.token !== shown) {
       undecided.set(channel, request.token);
-      answers.push({ kind: "authorize", channel, token: request.token });
+      answers.push({ kind: "authorize", channel, token: request.token, turn: streams.turn });
       continue;
     }
     undecided.delete(channel);
     done.push(channel);
     if (request === undefined) continue;
     if (allowed) {
-      on.set(channel, endsAt === Infinity ? unending : { token: shown, endsAt });
+      on.set(channel, { by: (grant?.by ?? 0) | GrantedBy.authorizer, token: shown, endsAt });
       answers.push({ kind: "join", channel, position: request.position });
-    } else {
-      // Another permission took the place of the one that let it in.
-      if (on.delete(channel)) answers.push({ kind: "leave", channel });
-      answers.push(forbidden(channel));
+      continue;
     }
+    // Another permission took the place of the one that let it in.
+    const [left] = grant === undefined ? [] : ungrant(on, channel, GrantedBy.authorizer);
+    if (left !== undefined) answers.push(left);
+    answers.push(on.has(channel) ? { kind: "join", channel, position: request.position } : forbidden(channel));
   }
-  const next = { ...without(streams, done), on, undecided: undecided.size === 0 ? null : undecided };
-  return [{ ...next, endsAt: firstEnd(on) }, answers];
+  const next = {
+    ...without(streams, done),
+    on,
+    endsAt: firstEnd(on),
+    rechecked: rechecked.size === 0 ? null : rechecked,
+  };
+  return [{ ...next, undecided: undecided.size === 0 ? null : undecided }, answers];
+}
+
+/**
+ * What the client was granted by the authorizer, and what it waits for, is asked about anew; what an earlier question is answered
+ * means nothing any more.
+ */
+export function recheck(streams: Streams): Answered {
+  const turn = streams.turn + 1;
+  const undecided = new Map([...(streams.waiting ?? [])].map(([channel, { token }]) => [channel, token]));
+  const rechecked = new Set<string>();
+  const answers = [...undecided].map<StreamAnswer>(([channel, token]) => {
+    return { kind: "authorize", channel, token, turn, ...(streams.on.has(channel) && { again: true }) };
+  });
+  for (const [channel, { by, token }] of streams.on) {
+    if ((by & GrantedBy.authorizer) === 0 || undecided.has(channel)) continue;
+    rechecked.add(channel);
+    answers.push({ kind: "authorize", channel, token, turn, again: true });
+  }
+  const next = { ...streams, turn, undecided: undecided.size === 0 ? null : undecided };
+  return [{ ...next, rechecked: rechecked.size === 0 ? null : rechecked }, answers];
+}
+
+/** The sources name the channels of the connection: what is new is put on, what they name no more is taken off. */
+export function source(streams: Streams, channels: ReadonlySet<string>): Answered {
+  const on = new Map(streams.on);
+  const gone = [...streams.sourced].filter((channel) => !channels.has(channel));
+  const answers = gone.flatMap((channel) => ungrant(on, channel, GrantedBy.source));
+  let next: Streams = { ...streams, on, sourced: channels };
+  for (const channel of channels) {
+    // Whoever left one that was granted before, or was taken off it, stays off.
+    if (streams.sourced.has(channel)) continue;
+    const [put, joins] = putOn(next, channel, GrantedBy.source);
+    next = put;
+    answers.push(...joins);
+  }
+  return [next, answers];
+}
+
+/** Takes one of those back who put a connection on a channel; it is taken off with the last one. */
+function ungrant(on: Map<string, Grant>, channel: string, by: number): readonly StreamAnswer[] {
+  const grant = on.get(channel);
+  if (grant === undefined) return [];
+  const left = grant.by & ~by;
+  if (left === 0) {
+    on.delete(channel);
+    return ended(channel);
+  }
+  on.set(channel, by === GrantedBy.authorizer ? { by: left, endsAt: Infinity } : { ...grant, by: left });
+  return [];
 }
 
 /** What a client leaves that leaves everything. */
@@ -136,35 +225,44 @@ export function leave(streams: Streams, channels: readonly string[]): Answered {
 }
 
 /**
- * Gateway code puts the connection on a channel; from the position that `hello` named for it, if it did. Nothing where the link
+ * A source or gateway code puts the connection on a channel; from the position that `hello` named for it, if it did. Nothing where the link
  * can't carry it.
  */
-export function putOn(streams: Streams, channel: string): Answered {
-  if (streams.on.has(channel) || (streams.only ?? channel) !== channel) return [streams, []];
+export function putOn(streams: Streams, channel: string, by: number = GrantedBy.code): Answered {
+  if ((streams.only ?? channel) !== channel) return [streams, []];
+  const before = streams.on.get(channel);
+  if (before !== undefined && (before.by & by) !== 0) return [streams, []];
   const position = streams.waiting?.get(channel)?.position ?? streams.offered?.get(channel);
-  const next = without(streams, [channel]);
-  return [{ ...next, on: new Map(next.on).set(channel, unending) }, [{ kind: "join", channel, position }]];
+  const next = before === undefined ? without(streams, [channel]) : streams;
+  const grant = before === undefined ? { by, endsAt: Infinity } : { ...before, by: before.by | by };
+  const on = new Map(next.on).set(channel, grant);
+  return [{ ...next, on }, before === undefined ? [{ kind: "join", channel, position }] : []];
 }
 
 /** Time has passed: permissions end. */
 export function endGrants(streams: Streams, now: number): Answered {
-  const ended = [...streams.on].flatMap(([channel, { endsAt }]) => (endsAt <= now ? [channel] : []));
-  const [next, answers] = takeOff(streams, ended);
-  return [{ ...next, endsAt: firstEnd(next.on) }, answers];
+  const on = new Map(streams.on);
+  const over = [...streams.on].filter(([, { endsAt }]) => endsAt <= now).map(([channel]) => channel);
+  const answers = over.flatMap((channel) => ungrant(on, channel, GrantedBy.authorizer));
+  const off = over.filter((channel) => !on.has(channel));
+  return [{ ...without(streams, off), on, endsAt: firstEnd(on) }, answers];
 }
 
-/** Gateway code takes the connection off channels: the client is told `ended`. */
+/** Gateway code takes the connection off channels, whoever put it there: the client is told `ended`. */
 export function takeOff(streams: Streams, channels: readonly string[]): Answered {
   const on = new Map(streams.on);
   const answers = channels.flatMap<StreamAnswer>((channel) => {
-    if (on.delete(channel))
-      return [
-        { kind: "leave", channel },
-        { kind: "verdict", verdict: { channel, verdict: "ended" } },
-      ];
+    if (on.delete(channel)) return ended(channel);
     return streams.waiting?.has(channel) === true ? [forbidden(channel)] : [];
   });
   return [answers.length === 0 ? streams : { ...without(streams, channels), on }, answers];
+}
+
+function ended(channel: string): readonly StreamAnswer[] {
+  return [
+    { kind: "leave", channel },
+    { kind: "verdict", verdict: { channel, verdict: "ended" } },
+  ];
 }
 
 /** `streams` once these channels have been given their verdicts: their offered positions are taken up. */

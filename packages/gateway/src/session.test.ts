@@ -2,9 +2,9 @@ import fc from "fast-check";
 import type { Position } from "@trunkline/core/wire";
 import { describe, expect, it } from "vitest";
 import type { Admitted } from "./admission.ts";
-import type { Principal } from "./auth/principal.ts";
+import { type Principal, ownChannels } from "./auth/principal.ts";
 import { openSession, step } from "./session.ts";
-import type { SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
+import type { SessionConfig, SessionEffect, SessionInput, SessionState, SessionStep } from "./session-state.ts";
 
 const config: SessionConfig = {
   greetTimeoutMs: 10_000,
@@ -22,17 +22,26 @@ const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
 const plain: Admitted = { kind: "admitted", dialect: "plain", principal };
 const position: Position = { epoch: "e", offset: 3, tag: "t" };
 
+/** On the way in, the sources name at once what is the principal's own; it is left out of the effects. */
+function grantOwn([state, effects]: SessionStep, settings: SessionConfig): SessionStep {
+  const grant = effects.find((effect) => effect.kind === "grant");
+  if (grant === undefined || grant.turn > 0) return [state, effects];
+  const channels = new Set(ownChannels(grant.principal));
+  const [next, more] = step(state, { kind: "granted", turn: 0, channels }, settings);
+  return [next, [...effects.filter((effect) => effect !== grant), ...more]];
+}
+
 /** Plays inputs; the effects of each are kept apart. */
 function play(
   admitted: Admitted,
   inputs: readonly SessionInput[],
   settings = config,
 ): { state: SessionState; effects: SessionEffect[][] } {
-  const [first, opening] = openSession(admitted, 0, settings);
+  const [first, opening] = grantOwn(openSession(admitted, 0, settings), settings);
   let state = first;
   const effects = [[...opening]];
   for (const input of inputs) {
-    const [next, more] = step(state, input, settings);
+    const [next, more] = grantOwn(step(state, input, settings), settings);
     state = next;
     effects.push([...more]);
   }
@@ -46,7 +55,7 @@ const authenticated: SessionInput = { kind: "authenticated", principal, endsAt: 
 const announced: SessionInput = { kind: "announced" };
 const authorized = (...answers: readonly (readonly [channel: string, allowed: boolean])[]): SessionInput => ({
   kind: "authorized",
-  answers: answers.map(([name, allowed]) => ({ channel: name, allowed })),
+  answers: answers.map(([name, allowed]) => ({ channel: name, allowed, turn: 0 })),
 });
 const prepared = (...channels: string[]): SessionInput => ({
   kind: "prepared",
@@ -73,8 +82,8 @@ describe("the way in", () => {
       [{ kind: "authenticate", token: "k" }],
       [{ kind: "announce", link: null }],
       [
-        { kind: "authorize", channel: "a" },
-        { kind: "authorize", channel: "b" },
+        { kind: "authorize", channel: "a", turn: 0 },
+        { kind: "authorize", channel: "b", turn: 0 },
       ],
       [],
       [{ kind: "prepare", streams: [{ channel: "account.acme" }, { channel: "a", position }] }],
@@ -178,7 +187,7 @@ describe("the way in", () => {
 
   it("the same stream named twice in hello is one stream", () => {
     const { effects } = play(v1, [hello([{ channel: "a" }, { channel: "a", position }]), authenticated, announced]);
-    expect(effects[3]).toEqual([{ kind: "authorize", channel: "a" }]);
+    expect(effects[3]).toEqual([{ kind: "authorize", channel: "a", turn: 0 }]);
   });
 });
 
@@ -238,8 +247,8 @@ describe("an open connection", () => {
       subscribe({ channel: "a" }),
     ]);
     expect(effects[5]).toMatchObject([
-      { kind: "authorize", channel: "a" },
-      { kind: "authorize", channel: "b" },
+      { kind: "authorize", channel: "a", turn: 0 },
+      { kind: "authorize", channel: "b", turn: 0 },
       { kind: "refused", code: "gateway.limit" },
       { kind: "send", frame: { type: "verdict", streams: [{ channel: "c", verdict: "refused" }] } },
     ]);
@@ -275,7 +284,7 @@ describe("an open connection", () => {
     expect(joined).toEqual([{ kind: "join", channel: "a", position }]);
     const [after] = step(on, authorized(["c0", true]), config);
     const [, asked] = step(after, text({ type: "subscribe", streams: [{ channel: "c9" }] }), config);
-    expect(asked).toEqual([{ kind: "authorize", channel: "c9" }]);
+    expect(asked).toEqual([{ kind: "authorize", channel: "c9", turn: 0 }]);
   });
 
   it("§5.5 who asks again while the authorizer decides is served by the answer under way, also at the limit", () => {
@@ -287,8 +296,8 @@ describe("an open connection", () => {
       authorized(["a", true]),
     ]);
     expect(effects[5]).toEqual([
-      { kind: "authorize", channel: "a" },
-      { kind: "authorize", channel: "b" },
+      { kind: "authorize", channel: "a", turn: 0 },
+      { kind: "authorize", channel: "b", turn: 0 },
     ]);
     expect(effects.slice(6).flat()).toEqual([{ kind: "join", channel: "a", position }]);
   });
@@ -567,7 +576,7 @@ describe("an event stream", () => {
 
   it("§11.1 asks for a channel that is not its own, and ends with 4403 when it may not have it", () => {
     const asked = play(other, [announced]);
-    expect(asked.effects.at(-1)).toEqual([{ kind: "authorize", channel: "room" }]);
+    expect(asked.effects.at(-1)).toEqual([{ kind: "authorize", channel: "room", turn: 0 }]);
     const yes = play(other, [announced, authorized(["room", true])]);
     expect(yes.effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "room" }] }]);
     const no = play(other, [announced, authorized(["room", false])]);

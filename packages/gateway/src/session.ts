@@ -3,18 +3,18 @@
 import { CloseCode, type GatewayFrame, type PublishFrame, byteLength, maxHelloBytes } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import { unreachable } from "./dialect.ts";
+import { onReauthorize, withStreams } from "./session-answers.ts";
 import { expired, lifeOf, onAuth, onNotRefreshed, onNotice, onRefreshed } from "./session-auth.ts";
-import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected, thenPrepare } from "./session-entry.ts";
+import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected } from "./session-entry.ts";
+import { onAuthorized, onDenied, onGranted, onPutOn, onTakeOff } from "./session-grants.ts";
 import { type Read, readFrame, takeTokens } from "./session-frames.ts";
 import {
   type Alive,
   type Draining,
-  type Entering,
   type Greeting,
   type LiveState,
   type Open,
   type SessionConfig,
-  type SessionEffect,
   type SessionInput,
   type SessionState,
   type SessionStep,
@@ -23,20 +23,7 @@ import {
   isUp,
   send,
 } from "./session-state.ts";
-import {
-  type Decision,
-  type Streams,
-  answerSubscribe,
-  authorized,
-  endGrants,
-  everyChannel,
-  isBarred,
-  leave,
-  noStreams,
-  putOn,
-  takeOff,
-  taken,
-} from "./session-streams.ts";
+import { answerSubscribe, endGrants, everyChannel, isBarred, leave, noStreams } from "./session-streams.ts";
 
 /** Bad messages a link survives (PROTOCOL §3.2). */
 const badMessages = 20;
@@ -59,14 +46,15 @@ export function openSession(
     dialect,
     principal,
     life: lifeOf(endsAt, now),
-    streams: only === null ? noStreams : { ...noStreams, only: only.channel },
+    streams: only?.channel === undefined ? noStreams : { ...noStreams, only: only.channel },
     expectsPong: eventStream === undefined,
     dueAt: now + config.greetTimeoutMs,
     bad: 0,
     bucket: { tokens: config.burst, at: now },
   };
   if (dialect === "v1") return [{ ...alive, phase: "greeting" }, []];
-  return enter(alive, undefined, only === null ? [] : [only], null);
+  if (only?.channel === undefined) return enter(alive, undefined, [], null, undefined, only);
+  return enter(alive, undefined, [{ ...only, channel: only.channel }], null);
 }
 
 export function step(state: SessionState, input: SessionInput, config: SessionConfig): SessionStep {
@@ -85,6 +73,12 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
       return onRejected(state, input.status, input.error);
     case "announced":
       return onAnnounced(state, config);
+    case "granted":
+      return onGranted(state, input);
+    case "denied":
+      return onDenied(state, input);
+    case "reauthorize":
+      return onReauthorize(state);
     case "authorized":
       return onAuthorized(state, input.answers);
     case "prepared":
@@ -235,56 +229,10 @@ function onFirst(
       `type: expected hello first, got ${JSON.stringify(type.slice(0, 64))}`,
     );
   }
-  const { token, streams = [], instance, generation } = read.frame;
+  const { token, streams = [], instance, generation, scope } = read.frame;
   const link = generation === undefined ? null : { instance, generation };
   // The rest of the way in has a time of its own: authorizers may be slow.
-  return enter({ ...state, dueAt: now + config.greetTimeoutMs }, token, streams, link);
-}
-
-function onAuthorized(state: LiveState, decisions: readonly Decision[]): SessionStep {
-  const [streams, answers] = authorized(state.streams, decisions);
-  if (streams === state.streams) return [state, []];
-  if (isUp(state)) return withStreams(state, [streams, answers]);
-  if (state.phase !== "entering") return [state, []];
-  const refused = new Map(state.refused);
-  for (const answer of answers) {
-    if (answer.kind === "verdict" && answer.verdict.verdict === "refused")
-      refused.set(answer.verdict.channel, answer.verdict.error);
-  }
-  const next: Entering = { ...state, streams, refused };
-  return next.step === "authorizing" ? thenPrepare(next, []) : [next, []];
-}
-
-function onPutOn(state: LiveState, channel: string): SessionStep {
-  const [streams, answers] = putOn(state.streams, channel);
-  if (streams === state.streams) return [state, []];
-  if (isUp(state)) return withStreams(state, [taken(streams, [channel]), answers]);
-  if (state.phase === "greeting") return [state, []];
-  const next: Entering = { ...state, streams };
-  return next.step === "authorizing" ? thenPrepare(next, []) : [next, []];
-}
-
-function onTakeOff(state: LiveState, channel: string): SessionStep {
-  const [streams, answers] = takeOff(state.streams, [channel]);
-  if (streams === state.streams) return [state, []];
-  if (isBarred(streams)) return barred();
-  if (isUp(state)) return withStreams(state, [streams, answers]);
-  if (state.phase === "greeting") return [state, []];
-  const next: Entering = { ...state, streams };
-  if (next.step === "authorizing") return thenPrepare(next, []);
-  return [next, next.step === "preparing" ? [{ kind: "leave", channel }] : []];
-}
-
-type Answers = ReturnType<typeof answerSubscribe>[1];
-
-function withStreams(state: Open | Draining, [streams, answers]: readonly [Streams, Answers]): SessionStep {
-  const effects = answers.flatMap<SessionEffect>((answer) => {
-    if (answer.kind !== "verdict") return [answer];
-    const { verdict } = answer;
-    const told = send({ type: "verdict", streams: [verdict] });
-    return verdict.verdict === "refused" ? [{ kind: "refused", code: verdict.error.code }, told] : [told];
-  });
-  return [streams === state.streams ? state : { ...state, streams }, effects];
+  return enter({ ...state, dueAt: now + config.greetTimeoutMs }, token, streams, link, scope);
 }
 
 function onSweep(

@@ -1,7 +1,8 @@
 // May this request have an event stream, and which? PROTOCOL §11. Pure, in two steps: before it is known who it is, and after.
-import { type StreamRequest, channelProblem, protocolHeader, subprotocol } from "@trunkline/core/wire";
+import { protocolHeader, subprotocol } from "@trunkline/core/wire";
 import {
   type Admitted,
+  type OnlyStream,
   type Refused,
   type Situation,
   bearerOf,
@@ -13,9 +14,9 @@ import {
   shuttingDown,
 } from "./admission.ts";
 import type { Authenticated } from "./auth/entrance.ts";
-import { ownChannels } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import type { Unavailable } from "./auth/waiting-room.ts";
+import { grantProblem } from "./channel-grant.ts";
 import { positionOfEventId } from "./event-id.ts";
 
 /** A GET for events that is answered with them if it is somebody's. */
@@ -53,16 +54,11 @@ export function admitStream(
   // Finding out may have outlasted the gateway's day.
   if (draining) return shuttingDown;
   if (who !== null && !who.ok) return { kind: "refused", status: who.status, error: who.error };
-  const principal = who === null ? null : who.principal;
-  if (whole || principal === null) return { kind: "admitted", dialect: "v1", principal, eventStream: { only: null } };
-  const channel = request.params.get("channel") ?? ownChannels(principal)[0];
-  if (channel === undefined)
-    return refuse(
-      400,
-      "gateway.bad-request",
-      "channel: expected ?channel=NAME, because this principal has none of its own",
-    );
-  const problem = channelProblem(channel);
+  if (who === null) return { kind: "admitted", dialect: "v1", principal: null, eventStream: { only: null } };
+  const { principal, scope, mark } = who;
+  if (whole) return { kind: "admitted", dialect: "v1", principal, scope, mark, eventStream: { only: null } };
+  const channel = request.params.get("channel") ?? undefined;
+  const problem = channel === undefined ? null : grantProblem(channel);
   if (problem !== null) return refuse(400, "gateway.bad-request", `channel: ${problem}`);
   const only = streamRequest(channel, header(request, "last-event-id"));
   if (only === null)
@@ -71,7 +67,7 @@ export function admitStream(
       "gateway.bad-request",
       "Last-Event-ID: expected the id of an event of this gateway, got another",
     );
-  return { kind: "admitted", dialect: "plain", principal, eventStream: { only } };
+  return { kind: "admitted", dialect: "plain", principal, scope, mark, eventStream: { only } };
 }
 
 /** Node joins repeated headers; these are single. */
@@ -80,8 +76,9 @@ function header({ headers }: RequestInfo, name: string): string | undefined {
   return typeof value === "string" ? value : value?.[0];
 }
 
-function streamRequest(channel: string, lastEventId: string | undefined): StreamRequest | null {
-  if (lastEventId === undefined || lastEventId === "") return { channel };
+function streamRequest(channel: string | undefined, lastEventId: string | undefined): OnlyStream | null {
+  const named = channel !== undefined && { channel };
+  if (lastEventId === undefined || lastEventId === "") return { ...named };
   const position = positionOfEventId(lastEventId);
-  return position === null ? null : { channel, position };
+  return position === null ? null : { ...named, position };
 }

@@ -21,3 +21,12 @@ it("§2.3 §7.5 says who it is and names each stream with its position", () => {
 it("has no token field when there is none", () => {
   expect(JSON.parse(JSON.stringify(hello(undefined, "instance", 1, [])))).not.toHaveProperty("token");
 });
+
+it.each([
+  [{ organization: 5 }, "organization/5"],
+  [{ organization: "a b/c", project: "é" }, "organization/a%20b%2Fc/project/%C3%A9"],
+  ["organization/5", "organization/5"],
+  [undefined, undefined],
+])("§2.6 A-24 asks for its scope as pairs of names and values: %j", (scope, expected) => {
+  expect(hello(undefined, "instance", 1, [], scope).scope).toBe(expected);
+});

@@ -129,8 +129,8 @@ export class Driver {
     this.#beside = this.#old !== undefined;
     if (!this.#beside) table.restart();
     const streams = this.#beside ? table.places() : table.requests();
-    const { dialect } = this.#options;
-    const frame = hello(this.#token, this.#instance, this.state.link, streams);
+    const { dialect, scope } = this.#options;
+    const frame = hello(this.#token, this.#instance, this.state.link, streams, scope);
     if (dialect.enveloped) this.#link?.send(dialect.codec.encode(frame));
   }
 

@@ -1,4 +1,5 @@
 import { type Backoff, schedule } from "../client/backoff.ts";
+import type { ScopeHint } from "../client/greet.ts";
 import { systemClock } from "../clock/system-clock.ts";
 import { UsageError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -40,6 +41,11 @@ export interface ClientOptions<C extends Contract = Contract> {
   readonly heartbeatGraceMs?: number;
   /** Channels to subscribe from the start, where the gateway allows it. @defaultValue none */
   readonly channels?: readonly string[];
+  /**
+   * What part of the account to listen to, such as `{ organization: 5 }`: a hint, which the gateway's `scope` option grants or refuses.
+   * Said in `trunkline.v1` only.
+   */
+  readonly scope?: ScopeHint;
   /** @defaultValue silent */
   readonly logger?: Logger;
   readonly metrics?: ClientMetrics;
@@ -76,6 +82,7 @@ const shapes: Readonly<Record<keyof ClientOptions, Shape>> = {
   greetTimeoutMs: "count?",
   heartbeatGraceMs: "count?",
   channels: { optional: ["string"] },
+  scope: "any",
   logger: "object?",
   metrics: "object?",
   clock: "object?",

@@ -14,11 +14,18 @@ export interface EntranceOptions extends KeyringOptions {
 
 /** What became of an entry; `status` is the HTTP status that says the same. */
 export type Authenticated =
-  | { readonly ok: true; readonly principal: Principal }
-  | { readonly ok: false; readonly status: 401 | 403 | 500; readonly error: WireError };
+  | {
+      readonly ok: true;
+      readonly principal: Principal;
+      /** Of a link: what part of the account it was given; absent while that is not decided. */
+      readonly scope?: string | null;
+      /** Of a link: when it was begun to find out (`ControlLine.mark`). */
+      readonly mark?: number;
+    }
+  | { readonly ok: false; readonly status: 400 | 401 | 403 | 500; readonly error: WireError };
 
 /** Promises only where an authenticator takes its time; none of them rejects. */
-type Answer<T> = T | Promise<T>;
+export type Answer<T> = T | Promise<T>;
 
 export interface Entrance {
   /** Where nothing more will come: the whole chain. */

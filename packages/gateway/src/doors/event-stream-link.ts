@@ -106,6 +106,7 @@ const statuses: Readonly<Record<number, readonly [status: number, code: string]>
   [CloseCode.badRequest]: [400, "gateway.bad-request"],
   [CloseCode.unauthorized]: [401, "gateway.unauthorized"],
   [CloseCode.forbidden]: [403, "gateway.forbidden"],
+  [CloseCode.internalError]: [500, "gateway.internal"],
   [CloseCode.rateLimited]: [429, "gateway.rate-limited"],
 };
 

@@ -58,6 +58,11 @@ export class Outgoing {
     return new Outgoing(verdict.channel, { offset: 0, tag: "", body: "", time: 0 }, null, 0, verdict);
   }
 
+  /** What was stored; "" for news. */
+  get body(): string {
+    return this.#body;
+  }
+
   /** Length of what was stored, in characters. */
   get size(): number {
     return this.#body.length;

@@ -11,7 +11,7 @@ import { Feed, type FeedLink, type Reader } from "./feed.ts";
 import { checkHeads } from "./head-check.ts";
 import { History } from "./history.ts";
 import { HubChannel } from "./hub-channel.ts";
-import { type RepairOptions, doubt } from "./repair.ts";
+import { type RepairOptions, doubt, findHead } from "./repair.ts";
 import { type Joined, type LiveLine, type ReplayOptions, follow, replay, sendSegment } from "./replay.ts";
 
 /** Longest segment of the live line, in bytes: far above what a busy tick holds, and small against memory. */
@@ -216,14 +216,7 @@ export class Hub implements BrokerListener, LiveLine {
         this.#options.stats.brokerSubscriptions += 1;
         channel.subscribed = true;
       });
-      // What came before the head is asked for is part of it, or of a life of the stream that is over.
-      channel.hold();
-      const [head] = await this.#options.broker.heads([channel.name]);
-      if (channel.closed || head === undefined) return;
-      channel.begin(head);
-      if (channel.doubtAgain) channel.hold();
-      if (channel.release() || channel.doubtAgain) doubt(channel, this.#repair);
-      if (channel.pending.length > 0) this.#wait(channel);
+      await findHead(channel, this.#repair);
     } catch (error) {
       // The next one to join starts over.
       this.#drop(channel);

@@ -1,0 +1,77 @@
+// All doors of a gateway: WebSockets, event streams, HTTP publishes, and what operators ask for.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock, Logger } from "@trunkline/core/ports";
+import type { Publishing } from "@trunkline/core/publish";
+import { publishPath, streamPath } from "@trunkline/core/wire";
+import type { Situation } from "../admission.ts";
+import type { Entrance } from "../auth/entrance.ts";
+import type { Reception } from "../auth/reception.ts";
+import { pathOf } from "../auth/request-info.ts";
+import type { LinkRelay } from "../link-relay.ts";
+import { type GatewayStats, metricsPage } from "../metrics.ts";
+import type { ResolvedOptions } from "../options.ts";
+import { type EventStreamDoorOptions, createEventStreamDoor } from "./event-stream.ts";
+import { type HealthOptions, createHealth } from "./health.ts";
+import { createPublishApi } from "./publish-api.ts";
+import { type UpgradeDoor, createUpgradeDoor } from "./upgrade.ts";
+import { WsLink } from "./ws-link.ts";
+
+export interface DoorsOptions {
+  readonly options: ResolvedOptions;
+  readonly reception: Reception;
+  /** Who may have a link. */
+  readonly links: Entrance;
+  readonly publishing: Publishing;
+  readonly relay: LinkRelay;
+  readonly clock: Clock;
+  readonly stats: GatewayStats;
+  readonly logger: Logger;
+  /** Bytes of answers that a WebSocket may leave unread. */
+  readonly maxUnreadBytes: number;
+  readonly readiness: HealthOptions["readiness"];
+  situation(): Situation;
+  /** A link is wanted: starts its session. */
+  readonly accept: EventStreamDoorOptions["accept"];
+}
+
+export interface Doors {
+  readonly upgrade: UpgradeDoor;
+  /** Answers a request for one of the gateway's paths; false when it is none of them, and nothing is done. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+export function createDoors(given: DoorsOptions): Doors {
+  const { options, reception, links, publishing, relay, clock, stats, logger, accept } = given;
+  const { bodyTimeoutMs, origins, limits } = options;
+  const { incomingBytes } = limits;
+  const situation = (): Situation => given.situation();
+  const publishApi = createPublishApi({
+    ...reception,
+    origins,
+    publishing,
+    isAccepting: () => !stats.draining,
+    maxBodyBytes: limits.bodyBytes,
+    bodyTimeoutMs,
+    clock,
+    stats,
+    logger,
+  });
+  const health = createHealth({ readiness: given.readiness, metrics: metricsPage(stats) });
+  const door = { ...reception, entrance: links, incomingBytes, stats, logger, situation };
+  const eventStream = createEventStreamDoor({ ...door, bodyTimeoutMs, clock, accept, relay });
+  const upgrade = createUpgradeDoor({
+    ...door,
+    accept: (admitted, ws, socket, request) =>
+      accept(admitted, request, (session) => new WsLink(ws, socket, session, given.maxUnreadBytes)),
+  });
+  return {
+    upgrade,
+    handle(request, response) {
+      const path = pathOf(request.url ?? "/");
+      if (path === publishPath) publishApi(request, response);
+      else if (path === streamPath) eventStream(request, response);
+      else return health(path, request, response);
+      return true;
+    },
+  };
+}

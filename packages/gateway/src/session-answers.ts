@@ -1,0 +1,28 @@
+// What a connected session says and asks about its streams. Pure.
+import { type Draining, type LiveState, type Open, type SessionEffect, isUp, send } from "./session-state.ts";
+import { type Answered, recheck } from "./session-streams.ts";
+
+type UpStep = readonly [next: Open | Draining, effects: readonly SessionEffect[]];
+
+export function withStreams(state: Open | Draining, [streams, answers]: Answered): UpStep {
+  const effects = answers.flatMap<SessionEffect>((answer) => {
+    if (answer.kind !== "verdict") return [answer];
+    const { verdict } = answer;
+    const told = send({ type: "verdict", streams: [verdict] });
+    return verdict.verdict === "refused" ? [{ kind: "refused", code: verdict.error.code }, told] : [told];
+  });
+  return [streams === state.streams ? state : { ...state, streams }, effects];
+}
+
+/** Sources and authorizer are asked about all that they granted. Until they answer, it goes on as it was. */
+export function reconsider(state: Open | Draining): UpStep {
+  const { principal } = state;
+  if (principal === null) return [state, []];
+  const [next, asked] = withStreams(state, recheck(state.streams));
+  return [next, [{ kind: "grant", turn: next.streams.turn, principal }, ...asked]];
+}
+
+/** PROTOCOL §2.8. Whoever is still on the way in asks when it gets there. */
+export function onReauthorize(state: LiveState): readonly [next: LiveState, effects: readonly SessionEffect[]] {
+  return isUp(state) ? reconsider(state) : [state, []];
+}

@@ -1,0 +1,72 @@
+// Sources of subscription: which channels a connection is on by itself. What all sources of a gateway say is united (ADR 7).
+import { GatewayError } from "@trunkline/core/errors";
+import { type Principal, ownChannels } from "./auth/principal.ts";
+import type { RequestInfo } from "./auth/request-info.ts";
+import { grantProblem } from "./channel-grant.ts";
+import type { Connection } from "./connection.ts";
+
+/** Who came in, as a source sees it. */
+export interface Visitor {
+  readonly principal: Principal;
+  /** What part of the account it was given, such as `organization.1234`, or null. */
+  readonly scope: string | null;
+  readonly request: RequestInfo;
+  readonly connection: Connection;
+  /** Whether its client might subscribe to a channel, and for good: what `authorize` says of it, without a throw. */
+  readonly mayListen: (channel: string) => Promise<boolean>;
+}
+
+/**
+ * Names the channels of a connection, inside its account: when it comes in, and again at `gateway.reauthorize`. To refuse the connection, throw a
+ * `GatewayError` with `gateway.unauthorized` or `gateway.forbidden`: its message is for the peer. Anything else that is thrown is a failure
+ * of the gateway, and that connection's alone: 1011, or 500 over HTTP.
+ */
+export type SubscriptionSource = (visitor: Visitor) => Iterable<string> | Promise<Iterable<string>>;
+
+/** The built-in channel of an account for what belongs to no scope. */
+const allChannel = "all";
+
+/** The default: `account.<id>` for secret keys, its one channel for a public key, its `channels` for a user. */
+export function byAccount(): SubscriptionSource {
+  return ({ principal }) => ownChannels(principal);
+}
+
+/** The connection's scope, such as `organization.1234`, and nothing within or beside it; `all` without one. */
+export function byScope(): SubscriptionSource {
+  return ({ scope }) => [scope ?? allChannel];
+}
+
+/**
+ * `all`, and the channel that the client names as `?path=` when it connects, where `authorize` allows it one; else it is refused
+ * (403, 4403).
+ */
+export function byPath(): SubscriptionSource {
+  return async ({ request, mayListen }) => {
+    const path = request.params.get("path");
+    if (path === null) return [allChannel];
+    const problem = grantProblem(path);
+    if (problem !== null) throw new GatewayError("gateway.bad-request", `path: ${problem}`);
+    if (!(await mayListen(path))) throw new GatewayError("gateway.forbidden", pathForbidden);
+    return [allChannel, path];
+  };
+}
+
+const pathForbidden = "this connection may not listen to the channel that its path names";
+
+/**
+ * What all `sources` say, each channel once.
+ * @throws what a source throws; {GatewayError} `gateway.bad-request` when a name can't be one
+ */
+export async function united(sources: readonly SubscriptionSource[], visitor: Visitor): Promise<ReadonlySet<string>> {
+  const channels = new Set<string>();
+  // All at once: one that is slow does not wait for another.
+  const answers = await Promise.all(sources.map(async (source) => source(visitor)));
+  for (const answer of answers) {
+    for (const channel of answer) {
+      const problem = grantProblem(channel);
+      if (problem !== null) throw new GatewayError("gateway.bad-request", `channel: ${problem}`);
+      channels.add(channel);
+    }
+  }
+  return channels;
+}
