@@ -1,4 +1,5 @@
 import { GatewayError } from "@trunkline/core/errors";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { type Authenticator, type Entry, RequestAuthenticator, requestAuthenticator } from "./authenticator.ts";
 import { type EntranceOptions, createEntrance } from "./entrance.ts";
@@ -48,6 +49,27 @@ describe("the chain", () => {
     expect(await entrance.enter(entry("u"))).toEqual({ ok: true, principal: bob });
     expect(await entrance.enter(entry("v"))).toMatchObject({ status: 401, error: { code: "gateway.unauthorized" } });
     expect(seen).toEqual(["t", "u", "v"]);
+  });
+
+  it("takes promises of any make, and nothing for null; a principal that can't be read lets nobody in", async () => {
+    const thenable = runInNewContext("Promise.resolve(ada)", { ada }) as Promise<Principal>;
+    expect(thenable).not.toBeInstanceOf(Promise);
+    expect(await setUp({ authenticate: () => thenable }).entrance.enter(entry("t"))).toEqual({
+      ok: true,
+      principal: ada,
+    });
+    const nothing = (() => undefined) as unknown as Authenticator;
+    expect(await setUp({ authenticate: nothing }).entrance.enter(entry("t"))).toMatchObject({ status: 401 });
+    const trap = Object.defineProperty({ ...bob }, "account", {
+      get: () => {
+        throw new Error("no");
+      },
+    });
+    for (const authenticate of [() => trap, async () => trap]) {
+      const { entrance, failures } = setUp({ authenticate });
+      expect(await entrance.enter(entry("t"))).toMatchObject({ status: 500 });
+      expect(String(failures)).toBe("Error: no");
+    }
   });
 
   it("answers at once as long as no authenticator takes its time", () => {

@@ -87,10 +87,9 @@ export function createEntrance(options: EntranceOptions, onFailure: (cause: unkn
       try {
         const answer = chain[index]?.(entry) ?? null;
         if (isThenable(answer)) {
-          return Promise.resolve(answer).then(
-            (principal) => (principal ? accepted(principal, entry) : first(chain, entry, none, index + 1)),
-            failed,
-          );
+          return Promise.resolve(answer)
+            .then((principal) => (principal ? accepted(principal, entry) : first(chain, entry, none, index + 1)))
+            .catch(failed);
         }
         if (answer !== null) return accepted(answer, entry);
       } catch (cause) {

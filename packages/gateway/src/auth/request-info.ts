@@ -13,7 +13,7 @@ export interface RequestInfo {
   readonly segments: readonly string[];
   /** The query, decoded. */
   readonly params: URLSearchParams;
-  /** Names are in lower case. Without `authorization` once its credential was judged. */
+  /** Names are in lower case. On a connection without `authorization`, which was judged, and those of the handshake. */
   readonly headers: IncomingHttpHeaders;
   readonly cookies: ReadonlyMap<string, string>;
   /** The page that the request came from, if one did: browsers send its origin. */
@@ -98,14 +98,15 @@ export class ReadRequest implements RequestInfo {
     return this.#end.secure;
   }
 
-  /** The credential was judged: nobody needs it any more. */
-  forgetCredential(): void {
+  /** The credential was judged: neither it nor what only the handshake needed is kept for as long as the connection. */
+  settle(): void {
     this.#keyUsed = true;
-    if (this.#headers.authorization === undefined) return;
-    const { authorization: _, ...rest } = this.#headers;
-    this.#headers = rest;
+    this.#headers = Object.fromEntries(Object.entries(this.#headers).filter(([name]) => !passing.test(name)));
   }
 }
+
+/** Headers that mean nothing once the connection is there. */
+const passing = /^(authorization|connection|upgrade|sec-websocket-.*|accept-encoding|cache-control|pragma)$/;
 
 /** Where the plain dialect has its key (PROTOCOL §10.1). */
 export const keyParam = "api_key";

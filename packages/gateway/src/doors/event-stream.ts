@@ -96,7 +96,7 @@ export function createEventStreamDoor(
     const entry = { token, request };
     waitingRoom.wait(whole ? entrance.beforeHello(entry) : entrance.enter(entry), (who) => {
       const admission = admitStream(applicant, request, who, options.situation());
-      request.forgetCredential();
+      request.settle();
       if (admission.kind === "refused") turnAway(admission, request, response, headers);
       else open(admission, request, response, headers).catch(failed(response, headers));
     });

@@ -53,7 +53,7 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
       refuseUpgrade(socket, status, error);
     };
     const shakeHands = (admitted: Admitted): void => {
-      request.forgetCredential();
+      request.settle();
       // A peer that is gone before the answer is no news; `ws` listens for itself from then on.
       server.handleUpgrade(message, socket, head, (ws) => options.accept(admitted, ws, socket as Socket, request));
     };
