@@ -68,27 +68,6 @@ it("behind a trusted proxy the address, TLS and host of the far end count; a hea
   await expect(seen(["10.0.0.0/8"])).rejects.toThrow("403");
 });
 
-it("A-22 authenticate, then the upgrade, then its channels, then the connection event, then connected", async () => {
-  const order: string[] = [];
-  const { gateway, socketUrl } = await startGateway({
-    authenticate: async ({ token }) => {
-      await new Promise((resolve) => setImmediate(resolve));
-      order.push(`authenticate ${token}`);
-      return token === "ada" ? { kind: "user", account: "acme", id: "ada", channels: ["room"] } : null;
-    },
-  });
-  gateway.on("connection", ({ channels }) => void order.push(`connection on ${channels.join()}`));
-  await expect(
-    openLink(socketUrl, { protocols: ["trunkline.v1"], headers: { Authorization: "Bearer no" } }),
-  ).rejects.toThrow("401");
-  const client = await openLink(socketUrl, { protocols: ["trunkline.v1"], headers: { Authorization: "Bearer ada" } });
-  order.push("upgrade");
-  client.send({ type: "hello", instance: "i" });
-  await client.next("connected");
-  order.push("connected");
-  expect(order).toEqual(["authenticate no", "authenticate ada", "upgrade", "connection on room", "connected"]);
-});
-
 it("A-36 a client that is gone leaves nothing behind, however it went, and nobody who sends to it fails", async () => {
   const { gateway, url, socketUrl } = await startGateway();
   const errors: unknown[] = [];

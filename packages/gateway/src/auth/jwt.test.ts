@@ -116,6 +116,7 @@ describe("jwt", () => {
       org === "acme" ? { kind: "user", account: "acme", id: `u${String(sub)}` } : null;
     expect(await ask({ secret, toPrincipal }, token)).toMatchObject({ id: "u7", expiresAt: (now + 60) * 1000 });
     expect(await ask({ secret, toPrincipal: async () => null }, token)).toBeNull();
+    expect(await refusal({ secret, toPrincipal, account: "globex" }, token)).toMatch(/for this account/);
     expect(await refusal({ secret, toPrincipal, isRevoked: async ({ sub }) => sub === 7 }, token)).toMatch(/revoked/);
     await expect(ask({ secret, isRevoked: () => Promise.reject(new Error("db")) }, await sign())).rejects.toThrow("db");
   });

@@ -81,7 +81,11 @@ export function jwt(options: JwtOptions): Authenticator {
     const expiresAt = ((payload.exp ?? 0) + tolerance) * 1000;
     if (toPrincipal !== undefined) {
       const principal = await toPrincipal(payload);
-      return principal === null ? null : { expiresAt, claims: payload, ...principal };
+      if (principal === null) return null;
+      // Whoever signs for one account signs for no other, whatever its claims are made of.
+      if (account !== undefined && principal.account !== account)
+        throw refused("one for this account, got one for another");
+      return { expiresAt, claims: payload, ...principal };
     }
     const read = readClaims(payload, account);
     if (!read.ok) throw refused(`other claims: ${read.problem}`);
