@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { inspect } from "node:util";
+import { GatewayError } from "@trunkline/core/errors";
 import { ManualClock } from "@trunkline/core/testing";
 import {
   type Authenticator,
@@ -13,6 +14,7 @@ import {
   requestAuthenticator,
   signToken,
 } from "@trunkline/gateway";
+import { createClient } from "trunkline";
 import { expect, it, onTestFinished } from "vitest";
 import { openEventStream, openStreamLink } from "../support/event-stream-client.ts";
 import { connectV1, openLink, sayHello } from "../support/frame-client.ts";
@@ -236,4 +238,40 @@ it("A-20, §2.8 a JWT lets in by every way, also one whose keys are fetched firs
   const said = [reason, ...lines, ...client.frames, ...refused.frames].join("\n");
   for (const part of [...token.split("."), ...forged.split(".")].filter((text) => text.length > 50))
     expect(said).not.toContain(part);
+});
+
+it("R-13 a client outlives an authenticator that fails for a while, and stops for good at a forbidden token", async () => {
+  let broken = true;
+  const { url } = await startGateway({
+    authenticate: async ({ token }) => {
+      if (broken) throw new Error("db down");
+      if (token === "banned") throw new GatewayError("gateway.forbidden", "expected somebody who is welcome");
+      return token === "ada" ? ada : null;
+    },
+  });
+  const attempts: string[] = [];
+  const clientOf = (token: string) => {
+    const client = createClient({
+      url,
+      backoff: () => 1,
+      getToken: () => {
+        attempts.push(token);
+        return token;
+      },
+    });
+    onTestFinished(() => client.close());
+    const errors: string[] = [];
+    client.on("error", ({ code }) => void errors.push(code));
+    return { client, errors };
+  };
+  const { client, errors } = clientOf("ada");
+  await until("it has tried again", () => attempts.length > 2);
+  expect(client.status).not.toBe("connected");
+  expect(errors.filter((code) => code.startsWith("gateway."))).toEqual([]);
+  broken = false;
+  await until("it is in", () => client.status === "connected");
+  const banned = clientOf("banned");
+  await until("it is told", () => banned.errors.includes("gateway.forbidden"));
+  await until("it has stopped", () => banned.client.status === "disconnected");
+  expect(attempts.filter((token) => token === "banned")).toHaveLength(1);
 });
