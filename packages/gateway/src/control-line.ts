@@ -81,6 +81,8 @@ export class ControlLine implements BrokerListener {
     const done = this.#do(command);
     const { broker, clock } = this.#options;
     if (broker !== null) {
+      // Who says something has to notice when the broker loses it.
+      await this.ready();
       await broker.append(controlStream, { body: JSON.stringify(command) });
       const now = clock.now();
       this.#own = [...this.#own.filter(({ at }) => now - at < keptMs), { command, at: now }].slice(-remembered);
