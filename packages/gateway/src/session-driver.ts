@@ -54,6 +54,8 @@ export interface SessionHost {
   onGone(driver: SessionDriver): void;
 }
 
+/** Shared by all connections that wait for nothing. */
+const noQuestions: Promise<void>[] = [];
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
@@ -82,7 +84,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   #decisions: Decision[] = [];
   #deciding: Promise<void> | null = null;
   /** What the app was asked about what it granted, and has not answered. */
-  readonly #questions = new Set<Promise<void>>();
+  #questions: Promise<void>[] = noQuestions;
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
@@ -344,8 +346,11 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
 
   /** Under way until it is answered. */
   #question(asked: Promise<void>): void {
-    this.#questions.add(asked);
-    void asked.then(() => this.#questions.delete(asked));
+    this.#questions = [...this.#questions, asked];
+    void asked.then(() => {
+      const left = this.#questions.filter((question) => question !== asked);
+      this.#questions = left.length === 0 ? noQuestions : left;
+    });
   }
 
   async #grant({ turn, principal, hint }: Extract<SessionEffect, { readonly kind: "grant" }>): Promise<void> {
