@@ -4,7 +4,7 @@ import { launchChromium } from "../support/chromium.ts";
 import { command, endCommands } from "../support/command.ts";
 import { until } from "../support/until.ts";
 
-// The page of examples/express in real windows; the other frameworks serve the same one.
+// The pages of the little apps of examples/, in real windows.
 
 let browser: Browser;
 beforeAll(async () => {
@@ -13,30 +13,52 @@ beforeAll(async () => {
 afterAll(async () => browser?.close());
 afterEach(endCommands);
 
-it("a post that is written in one window appears in the other, once, as text and above the older ones", async () => {
-  const app = command("examples/express/main.ts", [], { PORT: "0" });
-  const url = (await app.until(/http:\S+/))[0];
+const titles = ["First post", "<b>Not bold</b>", "Third"];
+const newestFirst = ["Third", "<b>Not bold</b>", "First post"];
+
+async function start(name: string): Promise<string> {
+  const app = command(`examples/${name}/main.ts`, [], { PORT: "0" });
+  return (await app.until(/http:\S+/))[0];
+}
+
+/** A window of its own, whose scripts may not throw. */
+async function open(url: string): Promise<Page> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
   const failures: string[] = [];
-  const open = async (): Promise<Page> => {
-    const context = await browser.newContext({ viewport: { width: 640, height: 420 } });
-    onTestFinished(() => context.close());
-    const page = await context.newPage();
-    page.on("pageerror", ({ message }) => failures.push(message));
-    await page.goto(url);
-    return page;
-  };
-  const write = async (page: Page, title: string): Promise<void> => {
-    await page.getByLabel("Title").fill(title);
-    await page.getByRole("button", { name: "Post" }).click();
-    await page.getByText(title, { exact: true }).waitFor();
-  };
-  const [here, there] = [await open(), await open()];
-  const titles = ["First post", "<b>Not bold</b>", "Third"];
-  for (const title of titles) await write(here, title);
-  for (const page of [here, there, await open()]) {
-    const items = page.getByRole("listitem");
-    await until("all posts are there", async () => (await items.count()) === titles.length);
-    expect(await items.allTextContents()).toEqual(["Third", "<b>Not bold</b>", "First post"]);
+  page.on("pageerror", ({ message }) => failures.push(message));
+  onTestFinished(async () => {
+    await context.close();
+    expect(failures).toEqual([]);
+  });
+  await page.goto(url);
+  return page;
+}
+
+async function expectAll(page: Page): Promise<void> {
+  const items = page.getByRole("listitem");
+  await until("all posts are there", async () => (await items.count()) === titles.length);
+  expect(await items.allTextContents()).toEqual(newestFirst);
+}
+
+it("express: a post that is written in one window appears in the other, once, as text and above the older ones", async () => {
+  const url = await start("express");
+  const [here, there] = [await open(url), await open(url)];
+  for (const title of titles) {
+    await here.getByLabel("Title").fill(title);
+    await here.getByRole("button", { name: "Post" }).click();
+    await here.getByText(title, { exact: true }).waitFor();
   }
-  expect(failures).toEqual([]);
+  for (const page of [here, there, await open(url)]) await expectAll(page);
+});
+
+it.each(["fastify", "hono", "node-http"])("%s: posts appear in a window while they are written", async (name) => {
+  const url = await start(name);
+  const page = await open(url);
+  for (const title of titles) {
+    const headers = { "Content-Type": "application/json" };
+    await fetch(`${url}/posts`, { method: "POST", headers, body: JSON.stringify({ title }) });
+    await page.getByText(title, { exact: true }).waitFor();
+  }
+  for (const each of [page, await open(url)]) await expectAll(each);
 });
