@@ -54,8 +54,6 @@ export interface SessionHost {
   onGone(driver: SessionDriver): void;
 }
 
-/** Shared by all connections that wait for nothing. */
-const noQuestions: Promise<void>[] = [];
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
@@ -83,8 +81,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   /** Answers of the authorizer that wait for the end of the tick. */
   #decisions: Decision[] = [];
   #deciding: Promise<void> | null = null;
-  /** What the app was asked about what it granted, and has not answered. */
-  #questions: Promise<void>[] = noQuestions;
+  /** What the app was asked about what it granted, and has not answered; null when there was nothing. */
+  #questions: Set<Promise<void>> | null = null;
   #announced = false;
   #greeted = false;
   #code: number = CloseCode.abnormal;
@@ -190,7 +188,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     // What it was granted so far on its way in may be over, and was not told yet: it comes again.
     if (this.#state.phase === "entering") return this.#input({ kind: "close", ...comeBack });
     this.#input({ kind: "reauthorize" });
-    await Promise.all(this.#questions);
+    await Promise.all(this.#questions ?? []);
   }
 
   drain(spreadMs: number): void {
@@ -346,10 +344,11 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
 
   /** Under way until it is answered. */
   #question(asked: Promise<void>): void {
-    this.#questions = [...this.#questions, asked];
+    const questions = (this.#questions ??= new Set());
+    questions.add(asked);
     void asked.then(() => {
-      const left = this.#questions.filter((question) => question !== asked);
-      this.#questions = left.length === 0 ? noQuestions : left;
+      questions.delete(asked);
+      if (questions.size === 0) this.#questions = null;
     });
   }
 

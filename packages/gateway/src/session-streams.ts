@@ -9,7 +9,7 @@ export interface Streams {
   /** Channels the connection is on. */
   readonly on: ReadonlyMap<string, Grant>;
   /** What the sources said last, whether the connection is still on all of it or not. */
-  readonly sourced: ReadonlySet<string>;
+  readonly sourced: readonly string[];
   /** Counts how often all that was granted was asked about anew; answers to earlier questions mean nothing. */
   readonly turn: number;
   /** Channels it is on that the authorizer is asked about anew; null when there are none. */
@@ -39,9 +39,16 @@ interface Grant {
   readonly endsAt: number;
 }
 
+/** One for all: most grants are alike, and there is at least one per connection. */
+const lastingGrants = Array.from({ length: 8 }, (_, by): Grant => ({ by, endsAt: Infinity }));
+
+function lasting(by: number): Grant {
+  return lastingGrants[by] as Grant;
+}
+
 export const noStreams: Streams = {
   on: new Map(),
-  sourced: new Set(),
+  sourced: [],
   turn: 0,
   rechecked: null,
   endsAt: Infinity,
@@ -184,17 +191,13 @@ export function recheck(streams: Streams): Answered {
 /** The sources name the channels of the connection: what is new is put on, what they name no more is taken off. */
 export function source(streams: Streams, channels: ReadonlySet<string>): Answered {
   const on = new Map(streams.on);
-  const gone = [...streams.sourced].filter((channel) => !channels.has(channel));
+  const before = new Set(streams.sourced);
+  const gone = streams.sourced.filter((channel) => !channels.has(channel));
   const answers = gone.flatMap((channel) => ungrant(on, channel, GrantedBy.source));
-  let next: Streams = { ...streams, on, sourced: channels };
-  for (const channel of channels) {
-    // Whoever left one that was granted before, or was taken off it, stays off.
-    if (streams.sourced.has(channel)) continue;
-    const [put, joins] = putOn(next, channel, GrantedBy.source);
-    next = put;
-    answers.push(...joins);
-  }
-  return [next, answers];
+  // Whoever left one that was granted before, or was taken off it, stays off.
+  const added = [...channels].filter((channel) => !before.has(channel));
+  const [next, joins] = putOnAll({ ...streams, on, sourced: [...channels] }, added, GrantedBy.source);
+  return [next, [...answers, ...joins]];
 }
 
 /** Takes one of those back who put a connection on a channel; it is taken off with the last one. */
@@ -206,7 +209,7 @@ function ungrant(on: Map<string, Grant>, channel: string, by: number): readonly 
     on.delete(channel);
     return ended(channel);
   }
-  on.set(channel, by === GrantedBy.authorizer ? { by: left, endsAt: Infinity } : { ...grant, by: left });
+  on.set(channel, by === GrantedBy.authorizer ? lasting(left) : { ...grant, by: left });
   return [];
 }
 
@@ -224,19 +227,28 @@ export function leave(streams: Streams, channels: readonly string[]): Answered {
   return [answers.length === 0 ? next : { ...next, on }, answers];
 }
 
-/**
- * A source or gateway code puts the connection on a channel; from the position that `hello` named for it, if it did. Nothing where the link
- * can't carry it.
- */
-export function putOn(streams: Streams, channel: string, by: number = GrantedBy.code): Answered {
-  if ((streams.only ?? channel) !== channel) return [streams, []];
-  const before = streams.on.get(channel);
-  if (before !== undefined && (before.by & by) !== 0) return [streams, []];
-  const position = streams.waiting?.get(channel)?.position ?? streams.offered?.get(channel);
-  const next = before === undefined ? without(streams, [channel]) : streams;
-  const grant = before === undefined ? { by, endsAt: Infinity } : { ...before, by: before.by | by };
-  const on = new Map(next.on).set(channel, grant);
-  return [{ ...next, on }, before === undefined ? [{ kind: "join", channel, position }] : []];
+/** Gateway code puts the connection on a channel. */
+export function putOn(streams: Streams, channel: string): Answered {
+  return putOnAll(streams, [channel], GrantedBy.code);
+}
+
+/** From the positions that `hello` named for them, if it did. Nothing where the link can't carry it. */
+function putOnAll(streams: Streams, channels: readonly string[], by: number): Answered {
+  const on = new Map(streams.on);
+  const added: string[] = [];
+  let changed = false;
+  for (const channel of channels) {
+    const before = on.get(channel);
+    if ((streams.only ?? channel) !== channel || ((before?.by ?? 0) & by) !== 0) continue;
+    on.set(channel, before === undefined ? lasting(by) : { ...before, by: before.by | by });
+    if (before === undefined) added.push(channel);
+    changed = true;
+  }
+  const { waiting, offered } = streams;
+  const joins = added.map<StreamAnswer>((channel) => {
+    return { kind: "join", channel, position: waiting?.get(channel)?.position ?? offered?.get(channel) };
+  });
+  return [changed ? { ...without(streams, added), on } : streams, joins];
 }
 
 /** Time has passed: permissions end. */
