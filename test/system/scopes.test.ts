@@ -68,7 +68,7 @@ it("A-24 createClient({ scope }) asks for its scope, and hears it", async () => 
 
 it("A-21 A-24 R-13 §2.6 a scope that is not granted: 403 before the upgrade, 4403 at hello, error and 4401 in the plain dialect", async () => {
   const { gateway, url, socketUrl } = await startGateway(scoped);
-  for (const hint of ["user/5", "organization/5/project", "organization/5.user.2", "organization/.."]) {
+  for (const hint of ["user/5", "organization/5/project", "organization/"]) {
     const query = `?scope=${encodeURIComponent(hint)}`;
     await expect(openLink(`${socketUrl}${query}`, { protocols, headers })).rejects.toThrow("403");
     const late = await sayHello(`${socketUrl}${query}`, { token });

@@ -1,5 +1,6 @@
 // Which part of its account a connection is given (PROTOCOL §2.6). The client's word is a hint; the app decides.
 import { GatewayError } from "@trunkline/core/errors";
+import { scopeKey } from "@trunkline/core/publish";
 import type { Principal } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import { grantProblem } from "./channel-grant.ts";
@@ -29,18 +30,22 @@ export interface PathScopeOptions {
 }
 
 /**
- * Scopes as pairs of names and values: `organization/5` becomes `organization.5`. Without a hint: the principal's own scope.
+ * Scopes as pairs of names and values: `organization/5` becomes `organization.5`, named as a publisher names it (`scopeKey`). Without a
+ * hint: the principal's own scope.
+ * @throws {ScopeValueError} when `allowed` holds what can't be a name
  * @example createGateway({ scope: pathScope({ allowed: ["organization"], permits: ({ organization }, { principal }) => isMember(principal, organization) }) })
  */
 export function pathScope({ allowed, permits }: PathScopeOptions): DecideScope {
+  // A name that no publisher can use is the app's mistake, told at its start.
+  for (const name of allowed) scopeKey({ [name]: 1 });
   return async (visitor) => {
     const own = visitor.principal.kind === "user" ? visitor.principal.scope : undefined;
     if (visitor.hint === null) return own ?? null;
     const pairs = pairsOf(visitor.hint, allowed);
     if (pairs === null) return null;
-    const scope = pairs.flat().join(".");
-    const granted =
-      permits === undefined ? own === undefined || own === scope : await permits(Object.fromEntries(pairs), visitor);
+    const wanted = Object.fromEntries(pairs);
+    const scope = scopeKey(wanted);
+    const granted = permits === undefined ? own === undefined || own === scope : await permits(wanted, visitor);
     return granted === true ? scope : null;
   };
 }
@@ -81,7 +86,7 @@ export async function scopeOf(decide: DecideScope | undefined, visitor: ScopeVis
 /** The same words whatever is wrong with it. */
 const forbidden = "this scope is not for this connection";
 
-/** A hint as pairs, or null when it is none that is allowed. A dot in a value would make it another scope. */
+/** A hint as pairs, or null when it is none that is allowed. */
 function pairsOf(hint: string, allowed: readonly string[]): readonly (readonly [string, string])[] | null {
   let parts: readonly string[];
   try {
@@ -92,7 +97,8 @@ function pairsOf(hint: string, allowed: readonly string[]): readonly (readonly [
   const pairs: [string, string][] = [];
   for (let index = 0; index < parts.length; index += 2) {
     const [name = "", value = ""] = parts.slice(index, index + 2);
-    if (!allowed.includes(name) || value === "" || /[./]/.test(value)) return null;
+    // Half a character can't be part of a channel's name.
+    if (!allowed.includes(name) || value === "" || /\p{Surrogate}/u.test(value)) return null;
     if (pairs.some(([other]) => other === name)) return null;
     pairs.push([name, value]);
   }

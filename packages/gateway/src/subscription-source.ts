@@ -1,5 +1,6 @@
 // Sources of subscription: which channels a connection is on by itself. What all sources of a gateway say is united (ADR 7).
 import { GatewayError } from "@trunkline/core/errors";
+import { allChannel } from "@trunkline/core/publish";
 import { type Principal, ownChannels } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import { grantProblem } from "./channel-grant.ts";
@@ -22,9 +23,6 @@ export interface Visitor {
  * of the gateway, and that connection's alone: 1011, or 500 over HTTP.
  */
 export type SubscriptionSource = (visitor: Visitor) => Iterable<string> | Promise<Iterable<string>>;
-
-/** The built-in channel of an account for what belongs to no scope. */
-const allChannel = "all";
 
 /** The default: `account.<id>` for secret keys, its one channel for a public key, its `channels` for a user. */
 export function byAccount(): SubscriptionSource {
