@@ -188,7 +188,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     // What it was granted so far on its way in may be over, and was not told yet: it comes again.
     if (this.#state.phase === "entering") return this.#input({ kind: "close", ...comeBack });
     this.#input({ kind: "reauthorize" });
-    await Promise.all(this.#questions ?? []);
+    if (this.#questions !== null) await Promise.all(this.#questions);
   }
 
   drain(spreadMs: number): void {
