@@ -13,9 +13,10 @@ export interface Attachment {
 }
 
 /**
- * Adds an `upgrade` listener and puts `handle` in front of the server's `request` listeners: they are taken off and called by one
- * that asks `handle` first, since Node calls all of them for every request. Upgrades of other paths are left to the
- * server's other `upgrade` listeners; without any they are refused.
+ * Puts `handle` in front of the server's `request` listeners: they are taken off and called by one that asks `handle` first, since
+ * Node calls all of them for every request. Upgrades of the gateway's paths are taken before any `upgrade` listener sees
+ * them, whenever it was added: many, a `WebSocketServer({ server, path })` of `ws` for one, refuse each path that is not theirs. Other
+ * upgrades are left to them; without any they are refused.
  */
 export function attachTo(
   server: AttachableServer,
@@ -33,6 +34,7 @@ export function attachTo(
     if (attached && handle(request, response)) return;
     for (const listener of theirs) listener.call(server, request, response);
   };
+  // Node takes an upgrade only for a server with a listener. Asks too: a second server may pass on its upgrades to this one.
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (upgrade(request, socket, head) || server.listenerCount("upgrade") > 1) return;
     // Node leaves the socket to its listeners, for ever.
@@ -42,11 +44,23 @@ export function attachTo(
   for (const listener of theirs) server.off("request", listener);
   server.on("request", onRequest);
   server.on("upgrade", onUpgrade);
+  // One that was set for this server alone, by whoever attached before, has to come back.
+  const own = Object.hasOwn(server, "emit");
+  const emitBefore = server.emit;
+  const emit = (name: string | symbol, ...args: unknown[]): boolean => {
+    if (attached && name === "upgrade" && upgrade(...(args as Parameters<UpgradeDoor>))) return true;
+    return Reflect.apply(emitBefore, server, [name, ...args]) as boolean;
+  };
+  server.emit = emit;
   return {
     detach() {
       attached = false;
       server.off("upgrade", onUpgrade);
-      // Somebody who attached later wraps this one; it then has to stay, and does nothing but call on.
+      // Somebody who attached later wraps these; they then have to stay, and do nothing but call on.
+      if (server.emit === emit) {
+        if (own) server.emit = emitBefore;
+        else Reflect.deleteProperty(server, "emit");
+      }
       if (!server.listeners("request").includes(onRequest)) return;
       server.off("request", onRequest);
       for (const listener of [...theirs].reverse()) server.prependListener("request", listener);
