@@ -175,3 +175,23 @@ it("Hono's own WebSockets and the gateway share a server", async () => {
   expect(await firstWord(url, "/chat")).toBe("welcome to the chat");
   await expectDelivery(gateway, url);
 });
+
+it.each([
+  ["first", 0, 1],
+  ["last", 1, 0],
+] as const)(
+  "of two gateways on a server either may go before the other: the one attached %s",
+  async (_, goes, stays) => {
+    const server = createServer((_request, response) => response.writeHead(404).end("nothing here"));
+    chatOn(server);
+    const gateways = [startGateway(), startGateway()] as const;
+    const detach = [gateways[0].attach(server), gateways[1].attach(server)] as const;
+    const url = await open(server);
+    detach[goes]();
+    await expectDelivery(gateways[stays], url);
+    detach[stays]();
+    expect(await firstWord(url, "/api/ws/v1/events")).toBe("refused with 400");
+    expect(await firstWord(url, "/chat")).toBe("welcome to the chat");
+    expect((await fetch(`${url}/healthz`)).status).toBe(404);
+  },
+);
