@@ -23,6 +23,7 @@ import { GatewayEmitter, type GatewayEvents, type GatewayListener } from "./gate
 import { Grants } from "./grants.ts";
 import { HeadTimer } from "./hub/head-timer.ts";
 import { Hub } from "./hub/hub.ts";
+import { serializerOf } from "./hub/serializer.ts";
 import { letGo } from "./let-go.ts";
 import { linkEntrance } from "./link-entrance.ts";
 import { LinkRelay } from "./link-relay.ts";
@@ -117,6 +118,7 @@ class NodeGateway implements Gateway {
       unreadBytes: limits.unreadBytes,
       onError,
       onAvailable: (available) => (this.#brokerAvailable = available),
+      serializerOf: serializerOf(options.serialize, (cause) => this.#events.callbackFailed("serialize", cause)),
     });
     this.#headTimer = new HeadTimer({
       clock,

@@ -3,7 +3,7 @@
 import type { GatewayFrame, Position } from "@trunkline/core/wire";
 import { type Dialect, frameText } from "./dialect.ts";
 import { headerBytes, writeFrame } from "./doors/ws-frame.ts";
-import { controlBlock, dataFrame, dataFrameBytes, idLine, oneLine } from "./event-stream-blocks.ts";
+import { controlBlock, dataFrame, dataFrameBytes, oneLine } from "./event-stream-blocks.ts";
 import type { Outgoing } from "./hub/event-text.ts";
 
 /** A message that is no event. */
@@ -19,8 +19,8 @@ export interface Form {
   readonly batches: boolean;
   /** Whether a reader can be told of a gap; else its link ends with 4410. */
   readonly tellsGaps: boolean;
-  /** The text of one event, or of news about its stream. `place`: where the reader is once it has this. */
-  text(item: Outgoing, place: Position): string;
+  /** The text of one event, or of news about its stream; null: nothing is to be said. `place`: where the reader is once it has this. */
+  text(item: Outgoing, place: Position): string | null;
   /** The text of another message, or null where the form has no word for it. */
   control(frame: ControlFrame): string | null;
   /** Bytes of a frame around a text of so many bytes. */
@@ -34,7 +34,7 @@ const v1: Form = {
   dialect: "v1",
   batches: true,
   tellsGaps: true,
-  text: (item) => item.text("v1"),
+  text: (item, place) => item.text("v1", place),
   control: (frame) => frameText("v1", frame),
   overhead: headerBytes,
   write: writeFrame,
@@ -46,7 +46,7 @@ const plain: Form = {
   dialect: "plain",
   batches: false,
   tellsGaps: false,
-  text: (item) => item.text("plain"),
+  text: (item, place) => item.text("plain", place),
   control: (frame) => frameText("plain", frame),
 };
 
@@ -54,7 +54,10 @@ const plain: Form = {
 const v1Stream: Form = {
   ...v1,
   name: "v1-stream",
-  text: (item) => oneLine(item.text("v1")),
+  text: (item, place) => {
+    const text = item.text("v1", place);
+    return text === null ? null : oneLine(text);
+  },
   overhead: () => dataFrameBytes,
   write: (target, at, text) => at + target.write(dataFrame(text), at),
 };
@@ -64,7 +67,7 @@ const plainStream: Form = {
   ...plain,
   name: "plain-stream",
   tellsGaps: true,
-  text: (item, place) => (item.line === null ? item.block() : `${idLine(place)}${item.block()}`),
+  text: (item, place) => item.block(place),
   control: controlBlock,
   overhead: () => 0,
   write: (target, at, text) => at + target.write(text, at),

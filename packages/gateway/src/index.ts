@@ -40,4 +40,5 @@ export {
   pathScope,
   requestScope,
 } from "./scope.ts";
+export type { Serialize, SerializedEvent } from "./hub/serializer.ts";
 export { type SubscriptionSource, type Visitor, byAccount, byPath, byScope } from "./subscription-source.ts";

@@ -11,6 +11,7 @@ import { unknownOptions } from "./option-names.ts";
 import type { DecideScope } from "./scope.ts";
 import type { SessionConfig } from "./session-state.ts";
 import { type SubscriptionSource, byAccount } from "./subscription-source.ts";
+import type { Serialize } from "./hub/serializer.ts";
 import type { MemoryBrokerOptions } from "./memory-broker.ts";
 
 /** What an authorizer decides on. */
@@ -99,6 +100,11 @@ export interface GatewayOptions {
   readonly broker?: Broker;
   /** How much the default broker keeps. */
   readonly history?: MemoryBrokerOptions["history"];
+  /**
+   * What clients get as the data of an event, by dialect, made once for all of them. Where it fails they are told a `gap` (PROTOCOL §5.9).
+   * @defaultValue what was published
+   */
+  readonly serialize?: Serialize;
   /** Says which events are `volatile`. */
   readonly contract?: Contract;
   /** Origins besides the gateway's own whose pages may connect, such as `https://app.example.com`; "*" is any. */
@@ -158,6 +164,7 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   authorizePublish: true,
   broker: true,
   history: true,
+  serialize: true,
   contract: true,
   origins: true,
   trustedProxies: true,

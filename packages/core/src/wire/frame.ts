@@ -26,7 +26,7 @@ export interface StreamRequest {
   readonly token?: string;
 }
 
-export type GapReason = "retention" | "epoch" | "fork" | "future" | "skipped";
+export type GapReason = "retention" | "epoch" | "fork" | "future" | "skipped" | "unserializable";
 
 export interface WireError {
   readonly code: string;

@@ -4,11 +4,14 @@ import { expect, it } from "vitest";
 import { type Form, forms } from "../form.ts";
 import { Outgoing } from "./event-text.ts";
 import { type Segment, type SegmentLimits, segments } from "./fan-out.ts";
+import { Serializer } from "./serializer.ts";
+
+const room = { label: "room", serializer: null };
 
 const start = { epoch: "e", offset: 0, tag: "" };
 
 function logged(offset: number, data: string): Outgoing {
-  return Outgoing.stored("room", {
+  return Outgoing.stored(room, {
     line: "log",
     offset,
     tag: `t${offset}`,
@@ -65,8 +68,8 @@ it("keeps every event once and in order, frames within their limit, segments wit
 
 it("builds an event's text once per dialect", () => {
   const item = logged(1, "x");
-  expect(item.text("v1")).toBe(item.text("v1"));
-  expect(JSON.parse(item.text("v1"))).toEqual({
+  expect(item.text("v1", start)).toBe(item.text("v1", start));
+  expect(JSON.parse(item.text("v1", start) ?? "")).toEqual({
     type: "event",
     channel: "room",
     offset: 1,
@@ -75,14 +78,14 @@ it("builds an event's text once per dialect", () => {
     event: "e",
     data: "x",
   });
-  expect(item.text("plain")).toBe('{"event":"e","data":"x"}');
+  expect(item.text("plain", start)).toBe('{"event":"e","data":"x"}');
 });
 
 it("§11 writes the same events as an event stream: frames of messages, or blocks with the place behind each", () => {
   const items = [
     logged(1, "a"),
-    Outgoing.stored("room", { line: "state", offset: 4, tag: "s", time: 1, body: '{"event":"k",\n"data":null}' }),
-    Outgoing.volatile("room", '{"event":"v"}', 5),
+    Outgoing.stored(room, { line: "state", offset: 4, tag: "s", time: 1, body: '{"event":"k",\n"data":null}' }),
+    Outgoing.volatile(room, '{"event":"v"}', 5),
   ];
   const limits = { frameBytes: 65_536, segmentBytes: 65_536 };
   const read = (form: Form) =>
@@ -99,9 +102,9 @@ it("§11 writes the same events as an event stream: frames of messages, or block
 it("volatile events and gaps have no offset, and a gap moves the place", () => {
   const position = { epoch: "f", offset: 9, tag: "z" };
   const items = [
-    Outgoing.volatile("room", '{"event":"v","data":1}', 5),
+    Outgoing.volatile(room, '{"event":"v","data":1}', 5),
     Outgoing.lineBreak({ channel: "room", verdict: "gap", position, from: 1, to: 9, reason: "epoch" }),
-    Outgoing.stored("room", { line: "log", offset: 10, tag: "y", time: 1, body: '{"event":"e","data":2}' }),
+    Outgoing.stored(room, { line: "log", offset: 10, tag: "y", time: 1, body: '{"event":"e","data":2}' }),
   ];
   const [segment] = [...segments(items, forms.v1, start, { frameBytes: 65_536, segmentBytes: 65_536 })] as [Segment];
   expect(segment).toMatchObject({ start, end: { epoch: "f", offset: 10, tag: "y" }, events: 2, volatiles: 1 });
@@ -110,4 +113,43 @@ it("volatile events and gaps have no offset, and a gap moves the place", () => {
     { type: "verdict", streams: [{ verdict: "gap", position }] },
     { type: "event", offset: 10 },
   ]);
+});
+
+it("§5.9 an event that can't be serialized is a gap in its place, a volatile one is left out, and neither is counted", () => {
+  const serializer = new Serializer(
+    ({ data }) => (data === "bad" ? undefined : data),
+    "room",
+    () => {},
+  );
+  const source = { label: "room", serializer };
+  const body = (data: string) => JSON.stringify({ event: "e", data });
+  const entry = (line: "log" | "state", offset: number, data: string) => ({
+    line,
+    offset,
+    tag: `${line}${offset}`,
+    time: 1,
+    body: body(data),
+  });
+  const items = [
+    Outgoing.volatile(source, body("bad"), 1),
+    Outgoing.stored(source, entry("log", 1, "bad")),
+    Outgoing.stored(source, entry("state", 1, "bad")),
+    Outgoing.volatile(source, body("bad"), 1),
+    Outgoing.stored(source, entry("log", 2, "good")),
+  ];
+  const all = (form: Form) => [...segments(items, form, start, { frameBytes: 10_000, segmentBytes: 10_000 })];
+  const [segment, ...more] = all(forms.v1);
+  expect(more).toEqual([]);
+  const place = { epoch: "e", offset: 1, tag: "log1" };
+  const gap = { channel: "room", verdict: "gap", reason: "unserializable" };
+  const state = { revision: 1, tag: "state1" };
+  expect(JSON.parse(payloads(segment as Segment).join(""))).toMatchObject([
+    { type: "verdict", streams: [{ ...gap, position: place, from: 1, to: 1 }] },
+    { type: "verdict", streams: [{ ...gap, position: { ...place, state }, from: 2, to: 1 }] },
+    { type: "event", offset: 2 },
+  ]);
+  expect(segment).toMatchObject({ events: 1, volatiles: 0, end: { offset: 2, state } });
+  expect(all(forms["plain-stream"])[0]?.buffer.toString()).toMatch(/^id: .*\nevent: gap\n/);
+  const nothing = segments([items[0] as Outgoing], forms.v1, start, { frameBytes: 10_000, segmentBytes: 10_000 });
+  expect([...nothing]).toEqual([]);
 });

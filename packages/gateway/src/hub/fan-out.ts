@@ -46,6 +46,8 @@ export function* segments(
       const item = items[index] as Outgoing;
       const after = item.advance(end);
       const text = form.text(item, after);
+      // A `volatile` event that can't be serialized: it has no place that would be missed.
+      if (text === null) continue;
       const size = Buffer.byteLength(text);
       if (index > from && bytes + textBytes + size > limits.segmentBytes) break;
       // Two brackets, and one comma per message but the first.
@@ -58,11 +60,11 @@ export function* segments(
       texts.push(text);
       textBytes += size;
       end = after;
-      if (item.lineBreak === null) events += 1;
+      if (item.lineBreak === null && !item.isUnserializable(form.dialect)) events += 1;
       if (item.line === null && item.lineBreak === null) volatiles += 1;
     }
-    bytes += closeFrame(form, texts, textBytes, frames, sizes);
-    yield { buffer: join(form, frames, sizes, bytes), start: place, end, events, volatiles };
+    if (texts.length > 0) bytes += closeFrame(form, texts, textBytes, frames, sizes);
+    if (frames.length > 0) yield { buffer: join(form, frames, sizes, bytes), start: place, end, events, volatiles };
     place = end;
     from = index;
   }

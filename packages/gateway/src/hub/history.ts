@@ -62,12 +62,13 @@ export class History {
     return read;
   }
 
-  async #fromBroker({ name, label }: HubChannel, cursor: Position, sending: boolean): Promise<Reading> {
+  async #fromBroker(channel: HubChannel, cursor: Position, sending: boolean): Promise<Reading> {
+    const { name, label } = channel;
     const [page, snapshot] = await readWithSnapshot(this.#broker, name, cursor, sending);
     const verdict = decideVerdict(label, cursor, page, snapshot) as Reading["verdict"];
     const start = startOf(verdict, cursor);
     const log = verdict.verdict === "gap" ? { entries: [] } : page.log;
-    return { verdict, start, items: outgoingOf(label, start, { log, state: page.state }) };
+    return { verdict, start, items: outgoingOf(channel, start, { log, state: page.state }) };
   }
 }
 

@@ -2,9 +2,10 @@
 import type { Entry, StreamName } from "@trunkline/core/ports";
 import type { Position } from "@trunkline/core/wire";
 import type { FormName } from "../form.ts";
-import { type LineBreak, Outgoing } from "./event-text.ts";
+import { type LineBreak, Outgoing, type Source } from "./event-text.ts";
 import type { Feed } from "./feed.ts";
 import { Ring } from "./ring.ts";
+import type { Serializer } from "./serializer.ts";
 
 /** Entries held back while the head is in doubt; beyond it they are read again instead. */
 const maxHeld = 10_000;
@@ -14,10 +15,11 @@ const nowhere: Position = { epoch: "", offset: 0, tag: "" };
 /** What an entry turned out to be. */
 export type Accepted = "next" | "held" | "known" | "doubt";
 
-export class HubChannel {
+export class HubChannel implements Source {
   readonly name: StreamName;
   /** The channel as its account knows it. */
   readonly label: string;
+  readonly serializer: Serializer | null;
   /** Feeds that are live. Those of one form share their buffers. */
   readonly live: Readonly<Record<FormName, Feed[]>> = { v1: [], plain: [], "v1-stream": [], "plain-stream": [] };
   /** Feeds that are not live. */
@@ -45,9 +47,10 @@ export class HubChannel {
   subscribed = false;
   closed = false;
 
-  constructor(name: StreamName, label: string) {
+  constructor(name: StreamName, label: string, serializer: Serializer | null = null) {
     this.name = name;
     this.label = label;
+    this.serializer = serializer;
   }
 
   get empty(): boolean {
@@ -69,7 +72,7 @@ export class HubChannel {
       // Older entries come again after a repair, so they prove nothing by themselves; another tag does.
       return entry.offset > offset || (entry.offset === offset && entry.tag !== tag) ? "doubt" : "known";
     }
-    this.push(Outgoing.stored(this.label, entry));
+    this.push(Outgoing.stored(this, entry));
     return "next";
   }
 
@@ -105,6 +108,7 @@ export class HubChannel {
   /** Lets go of what nobody may need any more: who returns to a quiet stream is mostly at its head. */
   cool(): void {
     if (this.held === null && this.pending.length === 0) this.ring = new Ring(this.head);
+    this.serializer?.clear();
   }
 
   #placeOn({ line }: Entry): { readonly offset: number; readonly tag: string } {

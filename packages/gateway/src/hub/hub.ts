@@ -5,13 +5,14 @@ import { type Form, allForms } from "../form.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import { reaches } from "../verdict.ts";
 import { CommandChains } from "./command-chains.ts";
-import { Outgoing } from "./event-text.ts";
+import { Outgoing, tellsGap } from "./event-text.ts";
 import { type SegmentLimits, segments, writeToAll } from "./fan-out.ts";
 import { Feed, type FeedLink, type Reader } from "./feed.ts";
 import { checkHeads } from "./head-check.ts";
 import { History } from "./history.ts";
 import { HubChannel } from "./hub-channel.ts";
 import { type RepairOptions, doubt, findHead } from "./repair.ts";
+import type { Serializer } from "./serializer.ts";
 import { type Joined, type LiveLine, type ReplayOptions, follow, replay, sendSegment } from "./replay.ts";
 
 /** Longest segment of the live line, in bytes: far above what a busy tick holds, and small against memory. */
@@ -26,6 +27,8 @@ export interface HubOptions {
   /** Hears of failures that no connection can be told of. Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly onAvailable: (available: boolean) => void;
+  /** What writes the events of a channel. @defaultValue none: they go out as they were published */
+  readonly serializerOf?: ((channel: string) => Serializer) | undefined;
 }
 
 export class Hub implements BrokerListener, LiveLine {
@@ -56,7 +59,7 @@ export class Hub implements BrokerListener, LiveLine {
   join(reader: Reader, name: StreamName, label: string, cursor: Position | null): Feed {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
-      channel = new HubChannel(name, label);
+      channel = new HubChannel(name, label, this.#options.serializerOf?.(label));
       this.#channels.set(name, channel);
       this.#options.stats.channels += 1;
       channel.opened = this.#open(channel);
@@ -141,7 +144,7 @@ export class Hub implements BrokerListener, LiveLine {
     const channel = this.#channels.get(stream);
     if (channel === undefined) return;
     for (const { stage } of channel.behind) if (stage !== "opening") this.#options.stats.dropped += 1;
-    channel.pending.push(Outgoing.volatile(channel.label, body, time));
+    channel.pending.push(Outgoing.volatile(channel, body, time));
     this.#wait(channel);
   }
 
@@ -273,7 +276,7 @@ export class Hub implements BrokerListener, LiveLine {
     sent: Position,
     corked: Set<FeedLink> | null,
   ): void {
-    if (!form.tellsGaps && items.some(({ lineBreak }) => lineBreak !== null)) {
+    if (!form.tellsGaps && items.some((item) => tellsGap(item, form))) {
       // Backwards: who leaves is taken off the list.
       for (let index = live.length - 1; index >= 0; index--) live[index]?.reader.resync();
       return;

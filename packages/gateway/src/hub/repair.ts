@@ -79,7 +79,7 @@ async function readMissing(channel: HubChannel, { broker, onPending }: RepairOpt
       channel.break(verdict satisfies LineBreak, startOf(verdict, head));
     }
     const log = verdict.verdict === "gap" ? { entries: [] } : page.log;
-    for (const item of outgoingOf(label, channel.head, { log, state: page.state })) channel.push(item);
+    for (const item of outgoingOf(channel, channel.head, { log, state: page.state })) channel.push(item);
     if (channel.pending.length > 0) onPending(channel);
     if (reaches(channel.head, page.head) || channel.head === head) return;
   }

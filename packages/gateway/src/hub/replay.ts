@@ -2,7 +2,7 @@
 // reader (§9.1) are the same thing from different starts. At most one page and one budget of bytes are in memory for it.
 import type { Position } from "@trunkline/core/wire";
 import { isSnapshot, reaches } from "../verdict.ts";
-import type { Outgoing } from "./event-text.ts";
+import { type Outgoing, tellsGap } from "./event-text.ts";
 import { type Segment, type SegmentLimits, type Tally, segments } from "./fan-out.ts";
 import type { Feed } from "./feed.ts";
 import type { History, Reading } from "./history.ts";
@@ -51,6 +51,7 @@ export async function replay(feed: Feed, line: LiveLine, options: ReplayOptions)
         options.tally.dropped += verdict.to - verdict.from + 1;
       reader.tell(verdict);
     }
+    if (!reader.form.tellsGaps && reading.items.some((item) => tellsGap(item, reader.form))) return reader.resync();
     follow(feed, reading);
     sendWithinBudget(feed, reading.items, options);
     const head = verdict.position;

@@ -3,11 +3,13 @@ import type { Position } from "@trunkline/core/wire";
 import { Outgoing } from "./event-text.ts";
 import { Ring } from "./ring.ts";
 
+const room = { label: "room", serializer: null };
+
 const start: Position = { epoch: "e", offset: 4, tag: "t4", state: { revision: 2, tag: "s2" } };
 const logged = (offset: number, body = "{}"): Outgoing =>
-  Outgoing.stored("room", { line: "log", offset, tag: `t${offset}`, time: 1, body });
+  Outgoing.stored(room, { line: "log", offset, tag: `t${offset}`, time: 1, body });
 const changed = (offset: number): Outgoing =>
-  Outgoing.stored("room", { line: "state", offset, tag: `s${offset}`, time: 1, body: "{}" });
+  Outgoing.stored(room, { line: "state", offset, tag: `s${offset}`, time: 1, body: "{}" });
 const placesOf = (items: readonly Outgoing[] | null) => items?.map(({ tag }) => tag) ?? null;
 
 it("gives all that is behind a position on either line, in order", () => {
@@ -36,7 +38,7 @@ it("knows nothing of other epochs, of what came before, of the future and of for
 it("forgets what came before a hole in the state line: a deletion that is forgotten may be in it", () => {
   const ring = new Ring(start);
   ring.push(changed(3));
-  ring.push(Outgoing.stored("room", { line: "state", offset: 6, tag: "s6", time: 1, body: "{}" }, 3));
+  ring.push(Outgoing.stored(room, { line: "state", offset: 6, tag: "s6", time: 1, body: "{}" }, 3));
   ring.push(changed(7));
   expect(ring.since({ ...start, state: { revision: 3, tag: "s3" } })).toBe(null);
   expect(placesOf(ring.since({ ...start, state: { revision: 6, tag: "s6" } }))).toEqual(["s7"]);
