@@ -7,7 +7,7 @@ const patience = 2;
 const leastMs = 2000;
 
 /** Must not reject, and should do nothing more once `isOver()`. */
-export type HeadCheck = (isOver: () => boolean) => Promise<void>;
+type HeadCheck = (isOver: () => boolean) => Promise<void>;
 
 export interface HeadTimerOptions {
   readonly clock: Pick<Clock, "now" | "setTimer" | "clearTimer">;
