@@ -88,9 +88,9 @@ export class Grants {
     { token, inTime }: { readonly token?: string | undefined; readonly inTime: boolean },
   ): Promise<{ readonly allowed: boolean; readonly endsAt?: number }> {
     const { principal } = connection;
-    if (mayListen(principal, channel)) return { allowed: true };
     const { authorize, clock, onFailure } = this.#options;
     try {
+      if (mayListen(principal, channel)) return { allowed: true };
       const answer = authorize?.({ principal, channel, connection, ...(token !== undefined && { token }) });
       return permissionOf(await (inTime ? this.#inTime(Promise.resolve(answer)) : answer), clock);
     } catch (cause) {

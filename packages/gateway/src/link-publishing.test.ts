@@ -142,3 +142,26 @@ it("a user publishes where its principal says, and elsewhere only what the autho
   ]);
   expect(asked).toEqual(["news", "x"]);
 });
+
+it("§8.5 a channel that is no text is refused, whoever names it and wherever they may publish", async () => {
+  const user: Principal = { kind: "user", account: "acme", id: "ada", mayPublish: ["chat.*", "*"] };
+  const asked: unknown[] = [];
+  const { link, author } = setUp(({ channel }) => asked.push(channel) > 0);
+  for (const principal of [user, secret, page]) {
+    for (const channel of [5, null, true, {}, ["chat.1"]] as unknown as string[]) {
+      const outcome = await link.publish(author(principal), { event: "e", channel }, undefined);
+      expect(outcome).toMatchObject({ status: 400, error: { message: expect.stringContaining("channel: ") } });
+    }
+  }
+  expect(asked).toEqual([]);
+});
+
+it("§8.7 secret keys alone give one id to events of several channels", async () => {
+  const user: Principal = { kind: "user", account: "acme", id: "ada", mayPublish: ["*"] };
+  const { link, author } = setUp(() => true);
+  const publish = (principal: Principal, id: string) => link.publish(author(principal), { event: "e", id }, undefined);
+  expect(await publish(secret, "push:1")).toMatchObject({ ok: true });
+  expect(await publish(user, "1")).toMatchObject({ ok: true });
+  for (const principal of [user, page, anonymous])
+    expect(await publish(principal, "push:1")).toMatchObject({ status: 403, error: { code: "gateway.forbidden" } });
+});

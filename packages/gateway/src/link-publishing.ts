@@ -1,7 +1,7 @@
 // Publishing over a link (PROTOCOL §8.5): who may, and in whose name.
 import { type Publishing, type PublishOutcome, accountChannel } from "@trunkline/core/publish";
 import { type PublishRequest, publishProblem } from "@trunkline/core/wire";
-import { mayPublish, principalKey } from "./auth/principal.ts";
+import { idForbidden, mayPublish, mayUseId, principalKey } from "./auth/principal.ts";
 import type { Connection } from "./connection.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { PublishAttempt } from "./options.ts";
@@ -37,7 +37,9 @@ export function createLinkPublishing(options: LinkPublishingOptions): LinkPublis
       const { account } = principal;
       const scope = { account, dedupePrefix: principalKey(principal) };
       const { channel = accountChannel(account) } = request;
-      if (!mayPublish(principal, channel)) {
+      if (!mayUseId(principal, request.id)) return refuse(403, "gateway.forbidden", idForbidden);
+      // A channel that is no text is nobody's, and told as such.
+      if (typeof channel === "string" && !mayPublish(principal, channel)) {
         if (authorize === undefined) return refuse(403, "gateway.forbidden", forbidden);
         // An authorizer is asked about names only that can be names.
         const problem = publishProblem(request);

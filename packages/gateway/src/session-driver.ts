@@ -360,6 +360,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     if (turn > 0 || hint !== undefined || this.#scope === undefined) {
       const decided = await grants.scope(principal, this.request, this.#hint);
       if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
+      // It was asked anew meanwhile: whichever answer comes first, the later question's counts.
+      if (this.#state.phase === "closed" || this.#state.streams.turn !== turn) return;
       this.#scope = decided.scope;
     }
     const said = await grants.channels(this);

@@ -52,6 +52,7 @@ export function enter(
     asked: [...new Map(asked.map((stream) => [stream.channel, stream])).values()],
     refused: new Map(),
     held: [],
+    heldSize: 0,
   };
   return principal === null ? [next, [{ kind: "authenticate", token }]] : identified(next, principal);
 }

@@ -65,7 +65,9 @@ export interface Entering extends Alive {
   /** `hello.streams`, in order. */
   readonly asked: readonly StreamRequest[];
   readonly refused: ReadonlyMap<string, WireError>;
+  /** What came behind `hello`, and its characters. */
   readonly held: readonly Read[];
+  readonly heldSize: number;
 }
 export interface Open extends Alive {
   readonly phase: "open";

@@ -169,6 +169,16 @@ describe("the way in", () => {
     expect(flood.effects.at(-1)).toContainEqual(expect.objectContaining({ kind: "close", code: 4400 }));
   });
 
+  it("§9 what waits behind hello is bounded, in messages and in characters: nobody knows yet who it is", () => {
+    const ends = (inputs: readonly SessionInput[]) => play(v1, [hello(), ...inputs]).state.phase;
+    const pings = (count: number) => Array.from({ length: count }, (_, id) => text({ type: "ping", id }));
+    expect([ends(pings(100)), ends(pings(101))]).toEqual(["entering", "closed"]);
+    const long = (characters: number) => text({ type: "ping", x: "x".repeat(characters - 22) });
+    expect([ends([long(65_536)]), ends([long(65_537)])]).toEqual(["entering", "closed"]);
+    expect(ends([long(32_768), long(32_768)])).toBe("entering");
+    expect(ends([long(32_768), long(32_768), text({ type: "ping" })])).toBe("closed");
+  });
+
   it("what gateway code does on the way in is part of connected, or joined right behind it", () => {
     const { effects } = play(v1, [
       hello([{ channel: "late", position }]),

@@ -7,7 +7,7 @@ import { onReauthorize, withStreams } from "./session-answers.ts";
 import { expired, lifeOf, onAuth, onNotRefreshed, onNotice, onRefreshed } from "./session-auth.ts";
 import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected } from "./session-entry.ts";
 import { onAuthorized, onDenied, onGranted, onPutOn, onTakeOff } from "./session-grants.ts";
-import { type Read, readFrame, takeTokens } from "./session-frames.ts";
+import { type Read, type TokenBucket, readFrame, takeTokens } from "./session-frames.ts";
 import {
   type Alive,
   type Draining,
@@ -27,8 +27,9 @@ import { answerSubscribe, endGrants, everyChannel, isBarred, leave, noStreams } 
 
 /** Bad messages a link survives (PROTOCOL §3.2). */
 const badMessages = 20;
-/** Messages a client may send behind its `hello` without waiting for `connected`. */
+/** Messages a client may send behind its `hello` without waiting for `connected`, and their characters: nobody knows yet who it is. */
 const heldMessages = 100;
+const heldCharacters = 65_536;
 
 /** Where a connection that was let in starts. `endsAt`: when the token ends that it came with, by the clock of `now`. */
 export function openSession(
@@ -128,11 +129,16 @@ function onText(state: LiveState, text: string, now: number, config: SessionConf
       `expected at most ${config.rate} messages per second; slow down`,
     );
   }
-  const heard = isUp(state) ? { ...state, bucket, unanswered: 0 } : { ...state, bucket };
+  const heard = afterText(state, bucket, text.length);
   return frames.reduce<SessionStep>(
     (soFar, read) => then(soFar, (next) => onRead(next, read, now, config)),
     [heard, []],
   );
+}
+
+function afterText(state: LiveState, bucket: TokenBucket, size: number): LiveState {
+  if (isUp(state)) return { ...state, bucket, unanswered: 0 };
+  return state.phase === "entering" ? { ...state, bucket, heldSize: state.heldSize + size } : { ...state, bucket };
 }
 
 /** What came behind `hello`, once it can be answered. */
@@ -152,11 +158,12 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
   if (state.phase === "greeting") return onFirst(state, read, now, config);
   if (state.phase === "entering") {
     if (read.kind === "frame" && read.frame.type === "pong") return [state, []];
-    if (state.held.length < heldMessages) return [{ ...state, held: [...state.held, read] }, []];
+    if (state.held.length < heldMessages && state.heldSize <= heldCharacters)
+      return [{ ...state, held: [...state.held, read] }, []];
     return fatal(
       CloseCode.badRequest,
       "gateway.bad-request",
-      `expected at most ${heldMessages} messages before connected`,
+      `expected at most ${heldMessages} messages of ${heldCharacters} characters in all before connected`,
     );
   }
   if (read.kind === "unknown") return [state, [send(unsupported(read.type))]];

@@ -68,4 +68,5 @@ it("a source that throws, or answers nothing that can be walked, fails", async (
   };
   await expect(united([byAccount(), broken], visitor())).rejects.toThrow("database");
   await expect(said(() => undefined as unknown as string[], visitor())).rejects.toThrow(TypeError);
+  await expect(said(() => "all", visitor())).rejects.toThrow("expected a list of channels, got a string");
 });

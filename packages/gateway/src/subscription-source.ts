@@ -1,5 +1,5 @@
 // Sources of subscription: which channels a connection is on by itself. What all sources of a gateway say is united (ADR 7).
-import { GatewayError } from "@trunkline/core/errors";
+import { GatewayError, UsageError } from "@trunkline/core/errors";
 import { allChannel } from "@trunkline/core/publish";
 import { type Principal, ownChannels } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
@@ -60,6 +60,9 @@ export async function united(sources: readonly SubscriptionSource[], visitor: Vi
   // All at once: one that is slow does not wait for another.
   const answers = await Promise.all(sources.map(async (source) => source(visitor)));
   for (const answer of answers) {
+    // It would be taken for a list of letters.
+    if (typeof answer === "string")
+      throw new UsageError("usage.bad-argument", "subscriptions: expected a list of channels, got a string");
     for (const channel of answer) {
       const problem = grantProblem(channel);
       if (problem !== null) throw new GatewayError("gateway.bad-request", `channel: ${problem}`);

@@ -87,8 +87,9 @@ describe("§3.6 names", () => {
   });
 
   it.each(kinds)("%s: no control characters, not empty, a string", (kind) => {
-    for (const unit of ["\0", "\n", "\x1f", "\x7f"])
-      expect(checks[kind](`ab${unit}c`)).toBe("expected no control characters, got one at index 2");
+    for (const unit of ["\0", "\n", "\x1f", "\x7f", "\x9f", "\ud83d", "\udd25"])
+      expect(checks[kind](`ab${unit}c`)).toBe("expected no control or half characters, got one at index 2");
+    expect(checks[kind]("ab\u{1f525}c")).toBeNull();
     expect(checks[kind]("")).toBe("expected a non-empty string, got an empty one");
     expect([undefined, null, 7, {}].map((value) => checks[kind](value))).toEqual(
       ["undefined", "null", "number", "object"].map((got) => `expected a string, got ${got}`),

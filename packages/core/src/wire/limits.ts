@@ -65,10 +65,9 @@ export function idProblem(id: unknown): string | null {
 function nameProblem(name: unknown, max: number, starless: boolean): string | null {
   if (typeof name !== "string") return `expected a string, got ${name === null ? "null" : typeof name}`;
   if (name === "") return "expected a non-empty string, got an empty one";
-  for (let index = 0; index < name.length; index++) {
-    const unit = name.charCodeAt(index);
-    if (unit < 0x20 || unit === 0x7f) return `expected no control characters, got one at index ${index}`;
-  }
+  // Half a surrogate pair has no bytes of its own: on its way to a broker every one of them becomes the same sign.
+  const index = name.search(/[\p{Cc}\p{Cs}]/u);
+  if (index !== -1) return `expected no control or half characters, got one at index ${index}`;
   if (starless && name.includes("*")) return 'expected no "*" (it is for patterns)';
   const bytes = byteLength(name);
   return bytes > max ? `expected at most ${max} bytes, got ${bytes}` : null;

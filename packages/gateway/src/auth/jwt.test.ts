@@ -121,6 +121,16 @@ describe("jwt", () => {
     await expect(ask({ secret, isRevoked: () => Promise.reject(new Error("db")) }, await sign())).rejects.toThrow("db");
   });
 
+  it("what toPrincipal makes of a token ends with it, or before", async () => {
+    const token = await sign();
+    const { expiresAt } = (await ask({ secret }, token)) as { readonly expiresAt: number };
+    const ending = (at: number | undefined) =>
+      ask({ secret, toPrincipal: () => ({ kind: "user", account: "acme", id: "u", expiresAt: at as number }) }, token);
+    expect(await ending(undefined)).toMatchObject({ expiresAt });
+    expect(await ending(expiresAt + 1)).toMatchObject({ expiresAt });
+    expect(await ending(expiresAt - 1)).toMatchObject({ expiresAt: expiresAt - 1 });
+  });
+
   it("clocks may differ by clockToleranceSeconds, and the connection lasts as long", async () => {
     const token = forge({ alg: "HS256" }, { ...good, exp: now - 5 }, hmac(secret));
     expect(await refusal({ secret, clockToleranceSeconds: 5 }, token)).toMatch(/ended/);

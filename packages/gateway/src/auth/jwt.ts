@@ -85,7 +85,8 @@ export function jwt(options: JwtOptions): Authenticator {
       // Whoever signs for one account signs for no other, whatever its claims are made of.
       if (account !== undefined && principal.account !== account)
         throw refused("one for this account, got one for another");
-      return { expiresAt, claims: payload, ...principal };
+      // It may end before its token, and never after it.
+      return { claims: payload, ...principal, expiresAt: Math.min(principal.expiresAt ?? Infinity, expiresAt) };
     }
     const read = readClaims(payload, account);
     if (!read.ok) throw refused(`other claims: ${read.problem}`);

@@ -71,6 +71,17 @@ function isAmong(patterns: readonly string[] = [], channel: string): boolean {
   );
 }
 
+/**
+ * Whether `principal` may give its event this id. By `push:` clients take events of several channels for one and show the first (PROTOCOL §8.7): whoever
+ * used the id of somebody else's could keep that from being shown.
+ */
+export function mayUseId(principal: Principal, id: unknown): boolean {
+  return principal.kind === "secret" || typeof id !== "string" || !id.startsWith("push:");
+}
+
+/** What is said to whoever may not. */
+export const idForbidden = 'id: expected one that does not begin with "push:", which secret keys alone may use';
+
 /** The channels a connection is on by itself. */
 export function ownChannels(principal: Principal): readonly string[] {
   switch (principal.kind) {
@@ -115,8 +126,9 @@ function userProblem(user: UserPrincipal): string | null {
   if (expiresAt !== undefined && !Number.isFinite(expiresAt))
     return `expiresAt: expected ms since 1970, got ${typeof expiresAt}`;
   for (const name of ["channels", "mayListen", "mayPublish"] as const) {
-    const list: unknown = user[name] ?? [];
-    if (!Array.isArray(list)) return `${name}: expected a list of channels, got ${typeof list}`;
+    const list: unknown = user[name] === undefined ? [] : user[name];
+    if (!Array.isArray(list))
+      return `${name}: expected a list of channels, got ${list === null ? "null" : typeof list}`;
     for (const [index, channel] of list.entries()) {
       const problem = name === "channels" ? channelProblem(channel) : patternProblem(channel);
       if (problem !== null) return `${name}[${index}]: ${problem}`;

@@ -172,6 +172,33 @@ describe("§8.4 refusals", () => {
     expect(await stored(door)).toEqual([]);
   });
 
+  it("§2.7 whose token is over publishes nothing, whatever its authenticator says, also when it ends before the body has come", async () => {
+    const clock = new ManualClock();
+    const user = {
+      kind: "user",
+      account: "acme",
+      id: "ada",
+      mayPublish: ["*"],
+      expiresAt: clock.wallTime() + 1000,
+    } as const;
+    const door = await open({ keys: createEntrance({ authenticate: () => user }, () => {}), clock });
+    expect((await post(door, { event: "a", channel: "b" })).status).toBe(202);
+    clock.advance(1000);
+    const late = await post(door, { event: "a", channel: "b" });
+    expect([late.status, late.body]).toMatchObject([401, { error: { code: "gateway.unauthorized" } }]);
+  });
+
+  it("§8.7 ids that name one event in several channels are for secret keys", async () => {
+    const authenticate: Authenticator = () => ({ kind: "user", account: "acme", id: "ada", mayPublish: ["*"] });
+    const door = await open({ keys: createEntrance({ authenticate }, () => {}) });
+    const batch = [
+      { event: "a", channel: "b", id: "push:1" },
+      { event: "a", channel: "b", id: "1" },
+    ];
+    const { body } = await post(door, batch);
+    expect((body as { status: number }[]).map(({ status }) => status)).toEqual([403, 202]);
+  });
+
   it("publishing takes a key even where anonymous connections are let in", async () => {
     const door = await open({ keys: createEntrance({ anonymous: true }, () => {}) });
     expect((await post(door, { event: "a" }, { authorization: "" })).status).toBe(401);

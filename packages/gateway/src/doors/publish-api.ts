@@ -5,7 +5,7 @@ import type { Clock, Logger } from "@trunkline/core/ports";
 import { type Publishing, type PublishOutcome, type PublishScope, accountChannel } from "@trunkline/core/publish";
 import type { PublishRequest, WireError } from "@trunkline/core/wire";
 import { bearerOf, foreignPage, noBearer, originAllowed } from "../admission.ts";
-import { type Principal, mayPublish, principalKey } from "../auth/principal.ts";
+import { type Principal, idForbidden, mayPublish, mayUseId, principalKey } from "../auth/principal.ts";
 import type { Reception } from "../auth/reception.ts";
 import type { RequestInfo } from "../auth/request-info.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
@@ -23,7 +23,7 @@ export interface PublishApiOptions extends Reception {
   /** How long a body may take to arrive, in milliseconds. @defaultValue 30_000 */
   readonly bodyTimeoutMs?: number | undefined;
   /** @defaultValue the system's */
-  readonly clock?: Pick<Clock, "setTimer" | "clearTimer"> | undefined;
+  readonly clock?: Pick<Clock, "wallTime" | "setTimer" | "clearTimer"> | undefined;
   /** Most events of one batch. @defaultValue 1000 */
   readonly maxBatch?: number | undefined;
   readonly stats?: GatewayStats | undefined;
@@ -60,10 +60,15 @@ export function createPublishApi(
   const publish = (principal: Principal, item: unknown): Promise<PublishOutcome> => {
     const { account } = principal;
     // What is no request is nobody's channel, and told as such.
-    const channel: unknown = (item as Partial<PublishRequest> | null)?.channel ?? accountChannel(account);
-    if (typeof channel === "string" && !mayPublish(principal, channel)) {
+    const { channel = accountChannel(account), id } = (item ?? {}) as {
+      readonly channel?: unknown;
+      readonly id?: unknown;
+    };
+    const maySay = typeof channel !== "string" || mayPublish(principal, channel);
+    if (!maySay || !mayUseId(principal, id)) {
       if (stats !== undefined) countRefused(stats, "gateway.forbidden");
-      return Promise.resolve({ ok: false, status: 403, error: { code: "gateway.forbidden", message: forbidden } });
+      const message = maySay ? idForbidden : forbidden;
+      return Promise.resolve({ ok: false, status: 403, error: { code: "gateway.forbidden", message } });
     }
     return publishItem(publishing, { account, dedupePrefix: principalKey(principal) }, item);
   };
@@ -71,6 +76,8 @@ export function createPublishApi(
   const answer = async (response: ServerResponse, principal: Principal, bytes: Buffer): Promise<void> => {
     // The body may have taken its time to arrive.
     if (!isAccepting()) return refuse(response, draining);
+    if (principal.kind === "user" && (principal.expiresAt ?? Infinity) <= clock.wallTime())
+      return refuse(response, unauthorized({ message: ended }));
     const parsed = parse(bytes);
     if (!parsed.ok) return refuse(response, { status: 400, code: "gateway.bad-request", message: parsed.problem });
     if (!Array.isArray(parsed.value)) {
@@ -134,6 +141,7 @@ export function createPublishApi(
 }
 
 const wantsKey = "publishing takes a secret key; send it as Authorization: Bearer KEY";
+const ended = "expected a token that is still good, got one that has ended; fetch another";
 const listener = "this key or token may only listen; publish with a secret key, from a server";
 /** The same words whatever the channel is. */
 const forbidden = "this token may not publish to this channel; publish with one that may, or with a secret key";

@@ -1,0 +1,121 @@
+// Who sets out to hear, or to say, what is not theirs.
+import { redisBroker } from "@trunkline/broker-redis";
+import type { Broker } from "@trunkline/core/ports";
+import { type Authenticator, type Principal, memoryBroker } from "@trunkline/gateway";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { openEventStream, openStreamLink } from "../support/event-stream-client.ts";
+import { connectV1, sayHello } from "../support/frame-client.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { startGateway, testKeys } from "../support/start-gateway.ts";
+import { until } from "../support/until.ts";
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedisServer();
+});
+afterAll(() => server.close());
+
+/** The token is who it is, of the account acme. */
+const byName: Authenticator = ({ token }) =>
+  token === undefined || token.startsWith("sk_") ? null : { kind: "user", account: "acme", id: token };
+
+describe.each<readonly [string, () => Broker]>([
+  ["memory", () => memoryBroker()],
+  ["Redis", () => redisBroker({ url: server.url, prefix: "access" })],
+])("over %s", (_, open) => {
+  it("no name of a channel leads out of its account, at any door, even for who may do all inside it", async () => {
+    const broker = open();
+    onTestFinished(() => broker.close());
+    const everything: Authenticator = ({ token }) =>
+      token === "eve" ? { kind: "user", account: "acme", id: token, mayListen: ["*"], mayPublish: ["*"] } : null;
+    const { gateway, url, socketUrl } = await startGateway({ broker, authenticate: everything, authorize: () => true });
+    const names = [
+      "account.globex",
+      "globex/account.globex",
+      "../globex/account.globex",
+      "..%2Fglobex%2Faccount.globex",
+      "/globex/account.globex",
+      "}globex/account.globex",
+      "%7Dglobex/account.globex",
+      "ассount.globex",
+      "~gateway/control",
+      "~gateway/fence",
+      "/~gateway/control",
+    ];
+    const victim = await connectV1(socketUrl, { token: testKeys.globex });
+    const streams = names.map((channel) => ({ channel }));
+    const eve = await connectV1(socketUrl, { token: "eve", streams });
+    const plain = await Promise.all(names.map((channel) => openEventStream(url, { key: "eve", channel })));
+    const link = await openStreamLink(url);
+    await link.post({ type: "hello", instance: "eve", token: "eve", streams });
+    await link.client.frame("connected");
+    for (const channel of names) {
+      eve.send({ type: "publish", ref: 1, event: "forged", channel });
+      await link.post({ type: "publish", ref: 1, event: "forged", channel });
+      const body = JSON.stringify({ event: "forged", channel });
+      await fetch(`${url}/api/v1/publish`, { method: "POST", body, headers: { Authorization: "Bearer eve" } });
+    }
+    await until("all is answered", () => eve.all("published").length === names.length);
+    for (const channel of ["account.globex", ...names])
+      await gateway.publish({ event: "secret", channel }, { account: "globex" });
+    await until("the victim hears its own", () => victim.events.length === 2);
+    await gateway.publish({ event: "last", channel: "account.globex" }, { account: "acme" });
+    await until("what is eve's came behind it", () => eve.events.some(({ event }) => event === "last"));
+    await until("at every door", () => link.client.text.includes('"last"') && plain[0]?.text.includes("last") === true);
+    expect(victim.events.map(({ event }) => event)).toEqual(["secret", "secret"]);
+    expect(eve.frames.join("")).not.toContain("secret");
+    for (const { text } of [link.client, ...plain]) expect(text).not.toContain("secret");
+  });
+});
+
+it("of two answers about the scope of a connection the later question's counts, whichever comes first", async () => {
+  const asked: ((scope: string) => void)[] = [];
+  const { gateway, socketUrl } = await startGateway({
+    authenticate: byName,
+    scope: () => new Promise((resolve) => asked.push(resolve)),
+    subscriptions: ({ scope }) => [scope ?? "all"],
+    authorize: ({ channel, connection }) => channel === `${connection.scope}.chat`,
+  });
+  const coming = sayHello(socketUrl, { token: "ada" });
+  await until("it is asked", () => asked.length === 1);
+  asked[0]?.("team.1");
+  const ada = await coming;
+  await ada.next("connected");
+  const done = [gateway.reauthorize({ user: "ada" }), gateway.reauthorize({ user: "ada" })];
+  await until("it is asked twice", () => asked.length === 3);
+  asked[2]?.("team.2");
+  await until("it was moved", () => ada.all("verdict").length === 2);
+  asked[1]?.("team.1");
+  await Promise.all(done);
+  ada.send({ type: "subscribe", streams: [{ channel: "team.1.chat" }, { channel: "team.2.chat" }] });
+  await until("both are answered", () => ada.all("verdict").length === 4);
+  const verdicts = ada.all("verdict").flatMap((verdict) => verdict.streams);
+  expect(verdicts.slice(2)).toMatchObject([
+    { channel: "team.1.chat", verdict: "refused" },
+    { channel: "team.2.chat", verdict: "fresh" },
+  ]);
+  // It can be found where it is.
+  await gateway.disconnect({ scope: "team.2" });
+  expect((await ada.end()).code).toBe(4401);
+});
+
+it("what can't be a principal lets nobody in, and ends nothing else", async () => {
+  const odd: Record<string, object> = {
+    null: { mayListen: null, mayPublish: null },
+    text: { channels: "news" },
+    pattern: { mayListen: ["a*b"] },
+    account: { account: "acme/../globex" },
+    end: { expiresAt: "never" },
+  };
+  const authenticate: Authenticator = ({ token = "" }) =>
+    token.startsWith("sk_") ? null : ({ kind: "user", account: "acme", id: "u", ...odd[token] } as Principal);
+  const { gateway, socketUrl } = await startGateway({ authenticate, authorize: () => true });
+  const other = await connectV1(socketUrl, { token: testKeys.acme });
+  for (const token of Object.keys(odd)) {
+    const client = await sayHello(socketUrl, { token, streams: [{ channel: "news" }] });
+    client.send({ type: "publish", ref: 1, event: "e", channel: "news" });
+    expect([token, (await client.end()).code]).toEqual([token, 1011]);
+  }
+  await gateway.publish({ event: "e" }, { account: "acme" });
+  await until("the other goes on", () => other.events.length === 1);
+});
