@@ -1,6 +1,6 @@
 import { guarded } from "../client/backoff.ts";
 import { activeLink, type Status, statusOf } from "../client/state.ts";
-import { createEmitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
+import { createEmitter, type Emitter, isolate, type Listener, type ListenOptions } from "../emitter.ts";
 import { GatewayError, LinkError, type TrunklineError, UsageError } from "../errors.ts";
 import type { LogFields, Logger } from "../ports/logger.ts";
 import type { Contract } from "../wire/contract.ts";
@@ -25,11 +25,12 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   const options = { ...resolved, backoff: guarded(resolved.backoff, clientDefaults.backoff, badBackoff) };
   const { clock, logger, metrics, dialect } = options;
   const { on, off, once, emit } = createEmitter<Record<string, [unknown?, unknown?]>>(failed);
-  const inside = createEmitter<{ [Name in keyof LineEvents]: LineEvents[Name] }>(failed);
+  /** Made for the first module that asks: a page without modules has none. */
+  let inside: Emitter<{ [Name in keyof LineEvents]: LineEvents[Name] }> | undefined;
   /** What no verdict (by channel) and no pong (by id) has answered. */
   const asked = new Map<string | number, Deferred<unknown> & { again?: boolean }>();
   /** Where events that came in several channels were shown first, by id. */
-  const shown = new Map<string, string>();
+  let shown: Map<string, string> | undefined;
   let lastPing = 0;
   let readiness = deferred<void>();
   let decided = false;
@@ -65,13 +66,13 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
         if (verdict.verdict === "gap") emit("gap", verdict);
         if (verdict.verdict === "recovered" || verdict.verdict === "snapshot") emit("resumed", verdict);
       }
-      inside.emit("verdict", verdict);
+      inside?.emit("verdict", verdict);
       settle();
     },
     moved: (next, previous) => {
       const status = statusOf(next);
       const before = statusOf(previous);
-      inside.emit("moved", next, previous);
+      inside?.emit("moved", next, previous);
       if (next.phase !== "closing") {
         gone?.resolve();
         gone = null;
@@ -85,7 +86,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       settle();
       if (status !== before) changed(status, before);
     },
-    answer: (frame) => inside.emit("answer", frame),
+    answer: (frame) => inside?.emit("answer", frame),
     pong: (id) => asked.get(id ?? 0)?.resolve(null),
     error: report,
     lost: (error) => {
@@ -96,8 +97,9 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   });
 
   /** §8.7: whether this is an event that was shown already, when it came in another channel. */
-  function repeats({ id = "", channel }: EventFrame): boolean {
-    if (!String(id).startsWith("push:")) return false;
+  function repeats({ id, channel }: EventFrame): boolean {
+    if (!id || !String(id).startsWith("push:")) return false;
+    shown ??= new Map();
     const first = shown.get(id) ?? channel;
     shown.set(id, first);
     if (shown.size > maxShown) shown.delete(shown.keys().next().value as string);
@@ -264,7 +266,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     [Symbol.asyncDispose]: () => close(),
   };
 
-  setInside(client, { driver, options, report, on: inside.on });
+  setInside(client, { driver, options, report, on: (...on) => (inside ??= createEmitter(failed)).on(...on) });
   for (const channel of options.channels) driver.table.subscribe(channel);
   if (options.autoConnect) driver.feed({ type: "connect" });
   // The cast: names and arguments are tied together by the interface, not inside.

@@ -245,9 +245,12 @@ export class Driver {
       // What the parser says is not passed on: it may repeat the text.
       return this.#outlet.outcome(this.#bad(`expected JSON, got ${data.length} characters that are not`));
     }
-    for (const message of (Array.isArray(messages) ? messages : [messages]) as readonly GatewayFrame[]) {
-      if (this.#reads(attempt)) this.#outlet.outcome(this.#receive(message, attempt));
-    }
+    if (!Array.isArray(messages)) return this.#take(messages as GatewayFrame, attempt);
+    for (const message of messages as readonly GatewayFrame[]) this.#take(message, attempt);
+  }
+
+  #take(message: GatewayFrame, attempt: number): void {
+    if (this.#reads(attempt)) this.#outlet.outcome(this.#receive(message, attempt));
   }
 
   #bad(problem: string): Outcome {
