@@ -1,11 +1,13 @@
 // A publisher on Redis, and what others put there.
 import { redisBroker } from "@trunkline/broker-redis";
-import type { LogFields } from "@trunkline/core/ports";
+import type { Broker, LogFields } from "@trunkline/core/ports";
+import { instrumentBroker } from "@trunkline/opentelemetry";
 import { type RedisPublisherOptions, type Publisher, createPublisher } from "@trunkline/publisher";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { connectV1 } from "../support/frame-client.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
+import { recordTelemetry } from "../support/telemetry.ts";
 import { until } from "../support/until.ts";
 
 let server: RedisServer;
@@ -101,9 +103,12 @@ it("A-09 a Redis that was never there, and wrong options, are typed rejections o
   expect((error as Error).message).not.toContain("hunter2");
 });
 
-it("A-10 what others put on Redis that can't be an event is logged, counted and left out", async () => {
+it.each([
+  ["a10", (broker: Broker) => broker],
+  ["a10-spans", (broker: Broker) => instrumentBroker(broker, recordTelemetry())],
+])("A-10 what others put on Redis that can't be an event is logged, counted and left out: %s", async (prefix, wrap) => {
   const { logger, lines } = capture();
-  const broker = redisBroker({ url: server.url, prefix: "a10", foreign: { prefix: "events/" }, logger });
+  const broker = wrap(redisBroker({ url: server.url, prefix, foreign: { prefix: "events/" }, logger }));
   onTestFinished(() => broker.close());
   const { gateway, socketUrl } = await startGateway({ broker, logger });
   const connection = await connectV1(socketUrl, { token: testKeys.page });
@@ -118,7 +123,7 @@ it("A-10 what others put on Redis that can't be an event is logged, counted and 
   for (const text of foreign) await server.command("PUBLISH", "events/acme/news", text);
   // Ruby's Marshal of an object, and half a message of ours.
   for (const text of ["\u0004\bo:\u000fAtr::Event\u0000", '{"v":1,"kind":"event","at":[["log",1'])
-    await server.command("PUBLISH", "{a10:acme/news}:log", text);
+    await server.command("PUBLISH", `{${prefix}:acme/news}:log`, text);
   await gateway.publish({ event: "last", channel: "news" }, { account: "acme" });
   await until("the last came", () => connection.events.some(({ event }) => event === "last"));
   expect(connection.events.map(({ event }) => event)).toEqual(["last"]);

@@ -53,11 +53,13 @@ function methods(broker: Broker, spans: BrokerSpans): Omit<Broker, "name" | "clo
   };
 }
 
-function delivering(listener: BrokerListener, spans: BrokerSpans): BrokerListener {
+/** Required: what the port gains must not be lost here. */
+function delivering(listener: BrokerListener, spans: BrokerSpans): Required<BrokerListener> {
   return {
     onEntry: (stream, entry) => spans.deliver(stream, entry.body, entry, () => listener.onEntry(stream, entry)),
     onVolatile: (stream, body, time) =>
       spans.deliver(stream, body, null, () => listener.onVolatile(stream, body, time)),
+    onUnreadable: (stream) => listener.onUnreadable?.(stream),
     onDoubt: (stream) => listener.onDoubt(stream),
     onAvailable: (available) => listener.onAvailable(available),
   };
