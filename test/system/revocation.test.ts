@@ -4,6 +4,7 @@ import type { Broker, StreamName } from "@trunkline/core/ports";
 import { type Authenticator, type GatewayOptions, byAccount, memoryBroker } from "@trunkline/gateway";
 import { createClient } from "trunkline";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { startChaosProxy } from "../support/chaos-proxy.ts";
 import { openEventStream } from "../support/event-stream-client.ts";
 import { connectPlain, connectV1, sayHello } from "../support/frame-client.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
@@ -180,6 +181,25 @@ it("a connection that comes in while it is revoked is not let in on what was gra
   await until("the authenticator is asked", () => asked.length === 1);
   asked.pop()?.(user);
   await client.next("connected");
+});
+
+it("what a gateway has said reaches one that was cut off, also when Redis has forgotten it and nobody is connected to the first", async () => {
+  const own = await startRedisServer();
+  onTestFinished(() => own.close());
+  const proxy = await startChaosProxy(`http://127.0.0.1:${own.port}`);
+  onTestFinished(() => proxy.close());
+  const start = (url: string): Promise<StartedGateway> => {
+    const broker = redisBroker({ url });
+    onTestFinished(() => broker.close());
+    return startGateway({ broker, authenticate: byName, heartbeatMs: 200 });
+  };
+  const [one, two] = [await start(own.url), await start(proxy.url.replace("http", "redis"))];
+  const ada = await connectV1(two.socketUrl, { token: "ada" });
+  proxy.cut();
+  await one.gateway.disconnect({ user: "ada" });
+  await own.command("FLUSHALL");
+  proxy.heal();
+  expect((await ada.end()).code).toBe(4401);
 });
 
 it("§6.1 a client that is disconnected asks for a fresh token, and comes back with it; 4403 is for good", async () => {

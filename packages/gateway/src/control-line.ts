@@ -65,6 +65,12 @@ export class ControlLine implements BrokerListener {
     return this.#count;
   }
 
+  /** Whether it has said something that it may have to say again: see `checkHead`. */
+  get hasSaid(): boolean {
+    const last = this.#own.at(-1);
+    return last !== undefined && this.#options.clock.now() - last.at < keptMs;
+  }
+
   /** The commands done since `mark` was read, or null when there were more than are remembered. */
   since(mark: number): readonly ControlCommand[] | null {
     const count = this.#count - mark;

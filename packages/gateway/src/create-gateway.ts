@@ -124,6 +124,7 @@ class NodeGateway implements Gateway {
       clock,
       everyMs: resolved.heartbeatMs,
       check: async (isOver) => {
+        this.#restHeadTimer();
         await Promise.all([this.#hub.checkHeads(isOver), this.#revocation.line.checkHead(isOver)]);
       },
       onError,
@@ -194,7 +195,7 @@ class NodeGateway implements Gateway {
       onGreeting,
       onOver: (driver, announced, code) => {
         roster.over(driver);
-        if (roster.sessions.length === 0) this.#headTimer.stop();
+        this.#restHeadTimer();
         if (announced) void this.#events.emit("disconnection", driver, code);
       },
       onGone: (driver) => roster.gone(driver),
@@ -248,11 +249,13 @@ class NodeGateway implements Gateway {
   async disconnect(filter: ConnectionFilter, options?: DisconnectOptions): Promise<void> {
     if (this.#closed) throw closedError("disconnect");
     await this.#revocation.disconnect(filter, options);
+    this.#watchHeads();
   }
 
   async reauthorize(filter: ConnectionFilter): Promise<void> {
     if (this.#closed) throw closedError("reauthorize");
     await this.#revocation.reauthorize(filter);
+    this.#watchHeads();
   }
 
   stats(): StatsSnapshot {
@@ -278,11 +281,22 @@ class NodeGateway implements Gateway {
     await this.#server?.close();
     this.#closed = true;
     this.#roster.stop();
+    this.#headTimer.stop();
     await this.#relay.close();
     await this.#fence.close();
     await this.#revocation.line.close();
     await this.#hub.close();
     await this.#closeBroker();
+  }
+
+  /** Something was said that has to be said again should the broker lose it, whether somebody is connected here or not. */
+  #watchHeads(): void {
+    if (!this.#closed && this.#revocation.line.hasSaid) this.#headTimer.start();
+  }
+
+  /** Nobody is connected, and nothing was said that would be said again were it lost: heads mean nothing to anybody. */
+  #restHeadTimer(): void {
+    if (this.#roster.sessions.length === 0 && !this.#revocation.line.hasSaid) this.#headTimer.stop();
   }
 
   #readiness(): Readiness {
