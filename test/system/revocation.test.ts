@@ -183,6 +183,51 @@ it("a connection that comes in while it is revoked is not let in on what was gra
   await client.next("connected");
 });
 
+it("a gateway that can't hear what others say of its connections lets nobody in until it can", async () => {
+  const broker = memoryBroker();
+  let deaf = true;
+  const half: Broker = {
+    name: "half",
+    append: (stream, append) => broker.append(stream, append),
+    broadcast: (stream, body) => broker.broadcast(stream, body),
+    heads: (streams) => broker.heads(streams),
+    read: (stream, from, limit) => broker.read(stream, from, limit),
+    close: () => broker.close(),
+    open: (listener) => {
+      const session = broker.open(listener);
+      const refuse = async (stream: StreamName): Promise<void> => {
+        if (deaf && stream === "~gateway/control") throw new Error("not now");
+        await session.subscribe(stream);
+      };
+      return { subscribe: refuse, unsubscribe: (stream) => session.unsubscribe(stream), close: () => session.close() };
+    },
+  };
+  onTestFinished(() => broker.close());
+  const { socketUrl } = await startGateway({ broker: half, authenticate: byName });
+  const turnedAway = await sayHello(socketUrl, { token: "ada" });
+  expect((await turnedAway.end()).code).toBe(1013);
+  expect(turnedAway.all("connected")).toEqual([]);
+  deaf = false;
+  await connectV1(socketUrl, { token: "ada" });
+});
+
+it("a connection that waits for an authorizer on its way in is not let in on what it was granted before", async () => {
+  const asked: ((allowed: boolean) => void)[] = [];
+  let channels = ["news"];
+  const { gateway, socketUrl } = await startGateway({
+    authenticate: byName,
+    subscriptions: () => channels,
+    authorize: () => new Promise((resolve) => asked.push(resolve)),
+  });
+  const coming = await sayHello(socketUrl, { token: "ada", streams: [{ channel: "room" }] });
+  await until("the authorizer is asked", () => asked.length === 1);
+  channels = [];
+  await gateway.reauthorize({ user: "ada" });
+  asked[0]?.(true);
+  expect((await coming.end()).code).toBe(1013);
+  expect(coming.all("connected")).toEqual([]);
+});
+
 it("what a gateway has said reaches one that was cut off, also when Redis has forgotten it and nobody is connected to the first", async () => {
   const own = await startRedisServer();
   onTestFinished(() => own.close());

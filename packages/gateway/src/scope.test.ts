@@ -113,6 +113,20 @@ describe("A-21 requestScope", () => {
     expect([request.segments, request.params.get("token")]).toEqual([["organization", "1234"], "a b"]);
   });
 
+  it.each(["false", 1, {}, undefined])("a word that is not true is a no: %j", async (word) => {
+    class Lax {
+      valid(): boolean {
+        return word as boolean;
+      }
+      routingKey(): string {
+        return "organization.1";
+      }
+    }
+    await expect(decide(requestScope(Lax), null)).rejects.toMatchObject({ code: "gateway.forbidden" });
+    const lax = pathScope({ allowed: ["organization"], permits: () => word as boolean });
+    await expect(decide(lax, "organization/1")).rejects.toMatchObject({ code: "gateway.forbidden" });
+  });
+
   it("refuses what is not valid", async () => {
     const elsewhere = { principal: secret, hint: null, request: new ReadRequest({ url: "/user/1", headers: {} }) };
     await expect(scopeOf(option, elsewhere)).rejects.toMatchObject({ code: "gateway.forbidden" });
@@ -131,6 +145,8 @@ it("§2.6 a hint that is answered with none is refused; what the option throws i
     throw new Error("database");
   };
   await expect(decide(broken, null)).rejects.toThrow("database");
+  // Nobody is asked about what is far too long.
+  await expect(decide(broken, "x".repeat(2049))).rejects.toMatchObject({ code: "gateway.forbidden" });
 });
 
 it.each(["a*", "a..b", "a\nb", "", "x".repeat(10_000)])(

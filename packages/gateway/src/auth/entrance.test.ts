@@ -146,6 +146,7 @@ describe("the chain", () => {
     [{ kind: "user", account: "acme" }, /id: expected/],
     [{ kind: "user", account: "acme", id: "u", channels: ["a*"] }, /channels\[0\]/],
     [{ kind: "user", account: "acme", id: "u", channels: "news" }, /channels: expected a list/],
+    [{ kind: "user", account: "acme", id: "u\ud800" }, /id: expected 1–256 bytes of text/],
     [{ kind: "user", account: "acme", id: "u", mayListen: null }, /mayListen: expected a list of channels, got null/],
     [{ kind: "user", account: "acme", id: "u", mayPublish: ["a", "b*c"] }, /mayPublish\[1\]: expected no "\*"/],
     [{ kind: "user", account: "acme", id: "u", mayListen: ["**"] }, /mayListen\[0\]: expected no "\*"/],

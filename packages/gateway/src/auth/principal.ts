@@ -120,7 +120,8 @@ export function principalProblem(value: unknown): string | null {
 
 function userProblem(user: UserPrincipal): string | null {
   const { id, scope, expiresAt } = user;
-  if (typeof id !== "string" || id === "" || byteLength(id) > 256)
+  // Half characters would make two ids one wherever bytes are counted, hashed or sent.
+  if (typeof id !== "string" || id === "" || byteLength(id) > 256 || /\p{Cs}/u.test(id))
     return "id: expected 1–256 bytes of text, got others";
   if (scope !== undefined && typeof scope !== "string") return `scope: expected a string, got ${typeof scope}`;
   if (expiresAt !== undefined && !Number.isFinite(expiresAt))
