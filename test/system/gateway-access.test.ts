@@ -1,7 +1,15 @@
 // Who sets out to hear, or to say, what is not theirs.
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { redisBroker } from "@trunkline/broker-redis";
 import type { Broker } from "@trunkline/core/ports";
-import { type Authenticator, type Principal, memoryBroker } from "@trunkline/gateway";
+import {
+  type Authenticator,
+  type Principal,
+  RequestAuthenticator,
+  memoryBroker,
+  requestAuthenticator,
+} from "@trunkline/gateway";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { openEventStream, openStreamLink } from "../support/event-stream-client.ts";
 import { connectV1, sayHello } from "../support/frame-client.ts";
@@ -118,4 +126,24 @@ it("what can't be a principal lets nobody in, and ends nothing else", async () =
   }
   await gateway.publish({ event: "e" }, { account: "acme" });
   await until("the other goes on", () => other.events.length === 1);
+});
+
+it("§2.5 a page of another site opens nothing with the cookies of its reader, also where browsers don't say which page it is", async () => {
+  class Session extends RequestAuthenticator {
+    override matches(): boolean {
+      return this.request.cookies.has("sid");
+    }
+  }
+  const { url, gateway } = await startGateway({ authenticate: requestAuthenticator(Session) });
+  const seen: string[] = [];
+  gateway.on("connection", ({ id }) => seen.push(id));
+  const ask = async (site: string): Promise<number> => {
+    const socket = request(`${url}/api/v1/events`, { headers: { cookie: "sid=1", "sec-fetch-site": site } }).end();
+    const [answer] = (await once(socket, "response")) as [IncomingMessage];
+    answer.destroy();
+    return answer.statusCode ?? 0;
+  };
+  expect([await ask("cross-site"), await ask("same-site")]).toEqual([403, 403]);
+  expect(seen).toEqual([]);
+  expect([await ask("same-origin"), await ask("none")]).toEqual([200, 200]);
 });

@@ -28,6 +28,18 @@ it("A-23 cookies are decoded; of two of one name the first counts; what is no pa
   ]);
 });
 
+it.each([
+  ["https://a.example", "cross-site", "https://a.example"],
+  [undefined, "same-origin", "http://h"],
+  [undefined, "cross-site", "null"],
+  [undefined, "same-site", "null"],
+  [undefined, "none", undefined],
+  [undefined, undefined, undefined],
+])("§2.5 of a page that browsers name as %s, %s, the origin is %s", (origin, site, expected) => {
+  const headers = { host: "h", ...(origin && { origin }), ...(site && { "sec-fetch-site": site }) };
+  expect(new ReadRequest({ headers }).origin).toBe(expected);
+});
+
 it("R-14 a judged credential is forgotten, and nothing of a request shows when it is printed", () => {
   const request = new ReadRequest({
     url: "/x?api_key=hunter2&room=1",

@@ -16,7 +16,7 @@ export interface RequestInfo {
   /** Names are in lower case. On a connection without `authorization`, which was judged, and those of the handshake. */
   readonly headers: IncomingHttpHeaders;
   readonly cookies: ReadonlyMap<string, string>;
-  /** The page that the request came from, if one did: browsers send its origin. */
+  /** The page that the request came from, if one did: browsers send its origin; "null" of another page that they don't name. */
   readonly origin: string | undefined;
   /** How the peer calls this gateway: `Host`, or as a trusted proxy says. */
   readonly host: string | undefined;
@@ -81,9 +81,11 @@ export class ReadRequest implements RequestInfo {
   }
 
   get origin(): string | undefined {
-    const { origin } = this.#headers;
-    // Browsers name none when a page reads from its own host, but say that it is one.
-    return origin ?? (this.#headers["sec-fetch-site"] === "same-origin" ? `http://${this.host ?? ""}` : undefined);
+    const { origin, "sec-fetch-site": site } = this.#headers;
+    if (origin !== undefined || typeof site !== "string") return origin;
+    // Browsers name none when a page reads from its own host, or from another one without being shown the answer, but say so.
+    if (site === "same-origin") return `http://${this.host ?? ""}`;
+    return site === "none" ? undefined : "null";
   }
 
   get host(): string | undefined {
