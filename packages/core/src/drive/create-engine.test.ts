@@ -438,13 +438,19 @@ describe("stop", () => {
     const start = t.engine.start();
     const whileStarting = t.engine.isStarted({ signal });
     expect(listening.size).toBe(1);
+    await settled();
+    const read = caught(t.mock.of("onOpen")[0]?.conn.read({ signal }) ?? Promise.resolve());
+    await settled();
+    expect(listening.size).toBe(2);
     opening.resolve();
     await start;
-    expect([await whileStarting, listening.size]).toEqual([true, 0]);
+    expect([await whileStarting, await read, listening.size]).toEqual([
+      true,
+      expect.objectContaining({ code: "usage.closed" }),
+      0,
+    ]);
 
-    const conn = t.mock.of("onOpen")[0]?.conn;
     const waits: Record<string, Promise<unknown>> = {};
-    waits["conn.read"] = caught(conn?.read({ signal }) ?? Promise.resolve());
     const lease = await t.engine.pause({ signal });
     waits["lease.read"] = caught(lease.read({ signal }));
     waits["pause"] = caught(t.engine.pause({ signal }));
@@ -737,6 +743,16 @@ describe("hooks", () => {
     await vi.waitFor(() => expect(t.texts()).toHaveLength(10_004));
     await t.pass(1_000);
     expect(t.engine.state).toBe("started");
+    expect(t.mock.of("onClose")).toMatchObject([{ initiatedBy: "client", closeMessage: { code: 1008 } }]);
+  });
+
+  it("G-30 gives up no link before all of more than 10,000 hands are busy", async () => {
+    const t = await started({
+      options: { messageConcurrency: 10_000 },
+      hooks: { onMessage: () => new Promise(() => {}) },
+    });
+    for (let index = 0; index < 20_001; index++) t.peer.deliver(String(index));
+    expect([t.texts().length, t.peer.paused, t.peer.closedWith]).toEqual([10_000, true, null]);
   });
 
   it("G-31 restart ends the session after the handler and opens the next", async () => {

@@ -76,10 +76,14 @@ export class EngineDriver<Value> {
     await gate.acquire(signal);
     return createLease<Value>(
       () => {
-        if (this.#current === null || this.#gate !== gate) throw new AlreadyClosedError();
-        return this.#current.session;
+        const { session } = (this.#gate === gate ? this.#current : null) ?? {};
+        if (!session?.opened) throw new AlreadyClosedError();
+        return session;
       },
-      () => gate.release(),
+      (lease) => {
+        this.#current?.session.dismiss(lease);
+        gate.release();
+      },
     );
   }
 
@@ -93,19 +97,23 @@ export class EngineDriver<Value> {
     if (this.state !== "stopped") {
       throw new EngineStartError(new UsageError("usage.already-open", "engine has already started"));
     }
+    this.#listen(signal, (reason) => {
+      if (this.state !== "starting") return;
+      const attempt = this.#attempt;
+      if (attempt) this.#failed(attempt, reason, interrupted);
+      else this.#startFailed(reason, interrupted);
+    });
+    this.#listen(lifetimeSignal, () => void this.stop().catch(() => {}));
+    const starting = deferred<void>();
     this.#run++;
-    this.#starting = deferred();
+    this.#starting = starting;
     this.#done = deferred();
     this.#gate = this.#newGate();
     this.#startSpan = span;
     this.#move("starting");
-    this.#listen(signal, (reason) => {
-      if (this.state === "starting" && this.#current) this.#failed(this.#current, reason, interrupted);
-    });
-    this.#listen(lifetimeSignal, () => void this.stop().catch(() => {}));
-    const { promise } = this.#starting;
-    this.#machine.connect();
-    return promise;
+    // Unless a listener has stopped it.
+    if (this.#starting === starting) this.#machine.connect();
+    return starting.promise;
   }
 
   async #stop({ signal, timeoutMs = this.#parts.options.stopTimeoutMs }: StopOptions, span: EngineSpan): Promise<void> {
@@ -121,6 +129,11 @@ export class EngineDriver<Value> {
       if (run === this.#run) this.#dropAll();
       throw (error as TrunklineError).code === "link.timeout" ? new StopTimeoutError(timeoutMs) : error;
     }
+  }
+
+  /** The first session of this start; one that an earlier start left is over. */
+  get #attempt(): SessionLife<Value> | null {
+    return this.#current?.over ? null : this.#current;
   }
 
   #dial(attempt: number): void {
@@ -182,18 +195,21 @@ export class EngineDriver<Value> {
   #failed(life: SessionLife<Value>, error: unknown, reason: string): void {
     if (life.over) return;
     life.fail(error);
-    const goodbye = { code: CloseCode.goingAway, reason };
     if (this.state === "starting") {
-      this.#parts.outlet.tell("warn", "start failed", { reason });
-      const starting = this.#starting;
-      this.#close(goodbye);
-      this.#stopped();
-      starting?.reject(new EngineStartError(error));
+      this.#startFailed(error, reason);
       return;
     }
-    life.leave(goodbye);
+    life.leave({ code: CloseCode.goingAway, reason });
     this.#current = null;
     void this.#retry(life, error).finally(() => life.returning.end());
+  }
+
+  #startFailed(error: unknown, reason: string): void {
+    this.#parts.outlet.tell("warn", "start failed", { reason });
+    const starting = this.#starting;
+    this.#close({ code: CloseCode.goingAway, reason });
+    this.#stopped();
+    starting?.reject(new EngineStartError(error));
   }
 
   async #retry(life: SessionLife<Value>, error: unknown): Promise<void> {
@@ -228,7 +244,7 @@ export class EngineDriver<Value> {
   #shutDown(span: EngineSpan): void {
     if (this.state === "stopping" || this.state === "stopped") return;
     const { state } = this;
-    const current = this.#current;
+    const current = state === "starting" ? this.#attempt : this.#current;
     const error = new AbortError("the engine was stopped");
     this.#move("stopping");
     if (state === "starting") this.#starting?.reject(new EngineStartError(error));
@@ -241,6 +257,8 @@ export class EngineDriver<Value> {
     current?.fail(error);
     current?.returning.end();
     this.#close({ code: CloseCode.goingAway, reason: interrupted });
+    // The link that is being closed, if there is one, is that of an earlier start, which nobody waits for.
+    if (current === null) this.#machine.lost();
   }
 
   /** Closes the link and makes no other. */
@@ -253,13 +271,14 @@ export class EngineDriver<Value> {
   #dropAll(): void {
     const current = this.#current;
     this.#current = null;
-    this.#run++;
+    const run = ++this.#run;
     current?.session.abort(new AbortError("the engine was stopped"));
     current?.session.terminate();
     current?.cut();
     this.#machine.close(0);
-    this.#machine.lost();
-    this.#stopped();
+    // Unless a listener has started it again.
+    if (run === this.#run) this.#machine.lost();
+    if (run === this.#run) this.#stopped();
   }
 
   #stopped(): void {
@@ -267,8 +286,9 @@ export class EngineDriver<Value> {
     for (const undo of this.#forget.splice(0)) undo();
     this.#gate.close(new EngineNotStartedError());
     this.#starting = null;
-    this.#move("stopped");
     this.#done.resolve();
+    // Last: a listener may start it again.
+    this.#move("stopped");
   }
 
   #move(next: EngineState): void {

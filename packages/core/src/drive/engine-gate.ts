@@ -5,7 +5,8 @@ import { aborted, Waiter } from "./waiter.ts";
 /** A first-in first-out lock. */
 export class Gate {
   readonly #idle: () => void;
-  #queue: Waiter<void>[] = [];
+  /** Oldest first. */
+  readonly #queue = new Set<Waiter<void>>();
   #held = false;
   #closed: Error | null = null;
 
@@ -28,17 +29,21 @@ export class Gate {
       return Promise.resolve();
     }
     const waiter = new Waiter<void>();
-    this.#queue.push(waiter);
-    return waiter.wait(signal);
+    this.#queue.add(waiter);
+    const turn = waiter.wait(signal);
+    turn.catch(() => this.#queue.delete(waiter));
+    return turn;
   }
 
   release(): void {
-    const next = this.#queue.shift();
-    if (next === undefined) {
-      this.#held = false;
-      this.#idle();
-    } else if (next.settled) this.release();
-    else next.resolve();
+    for (const next of this.#queue) {
+      this.#queue.delete(next);
+      if (next.settled) continue;
+      next.resolve();
+      return;
+    }
+    this.#held = false;
+    this.#idle();
   }
 
   /** Waits in line and lets the next one pass at once. */
@@ -51,8 +56,6 @@ export class Gate {
   /** Refuses everybody who waits or comes. */
   close(error: Error): void {
     this.#closed = error;
-    const queue = this.#queue;
-    this.#queue = [];
-    for (const waiter of queue) waiter.reject(error);
+    for (const waiter of this.#queue) waiter.reject(error);
   }
 }

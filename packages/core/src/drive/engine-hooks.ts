@@ -43,9 +43,9 @@ export interface EngineConnection {
   readonly raw: unknown;
 }
 
-/** A connection whose messages nobody else takes. */
+/** A connection whose messages nobody else takes, until `onOpen` has returned. */
 export interface ReadableConnection<Value> extends EngineConnection {
-  /** As `Lease.read`. */
+  /** As `Lease.read`; rejects with `usage.closed` from the return of `onOpen` on, also what waits then. */
   read(options?: SignalOptions): Promise<EngineMessage<Value>>;
 }
 
@@ -53,6 +53,7 @@ export interface ReadableConnection<Value> extends EngineConnection {
 export interface Lease<Value> {
   /**
    * The next message, in order, which `onMessage` does not get; what came before a loss can still be read after it.
+   * Rejects when the lease is released meanwhile.
    * @throws {TransportCloseError} when the connection ended @throws {AlreadyClosedError} without a connection
    * @throws {PeerError} when it can't be decoded @throws {UsageError} `usage.aborted`, `usage.closed` after `release`
    */
@@ -178,7 +179,8 @@ export interface StopOptions extends SignalOptions {
 export interface Engine<Value = string | Uint8Array> {
   readonly state: EngineState;
   /**
-   * Resolves when the connection is open and `onOpen` has returned. Makes one attempt. Waits for a stop under way.
+   * Resolves when the connection is open and `onOpen` has returned. Makes one attempt. Waits for a stop under way, so that
+   * `onClose` must not wait for it.
    * @throws {EngineStartError} when started already, aborted, out of time, without a connection, or when `onOpen` threw
    */
   start(options?: StartOptions): Promise<void>;

@@ -14,7 +14,7 @@ declare class AbortController {
   abort(reason?: unknown): void;
 }
 
-/** Unread messages at which a link that can't be paused is given up. */
+/** Unread messages at which a link that can't be paused is given up, with as many hands as there usually are. */
 const giveUpAt = 10_000;
 
 const unopened: Link = { send: () => {}, close: () => {}, terminate: () => {}, bufferedAmount: 0, raw: null };
@@ -47,8 +47,9 @@ export class EngineSession<Value> {
   protocol: string | null = null;
   /** How it ended, as told by its transport; null before. */
   close: LinkClose | null = null;
-  /** Whether somebody here closed it by hand. */
-  closedByHand = false;
+  #closedByHand = false;
+  /** Whether what comes is for `onMessage` and leases. */
+  #handedOver = false;
   /** A dead one until its transport has opened it. */
   #link: Link = unopened;
   readonly #inbox: Inbox<string | Uint8Array>;
@@ -60,7 +61,8 @@ export class EngineSession<Value> {
     this.attempt = attempt;
     this.#options = options;
     this.#listener = listener;
-    this.#inbox = new Inbox({ pauseAbove: options.pauseAbove, giveUpAt }, () => this.#link);
+    const { pauseAbove } = options;
+    this.#inbox = new Inbox({ pauseAbove, giveUpAt: Math.max(giveUpAt, 2 * pauseAbove) }, () => this.#link);
     this.conn = this.#connection();
   }
 
@@ -108,6 +110,16 @@ export class EngineSession<Value> {
     return this.#controller.signal as PlatformSignal;
   }
 
+  /** Whether its handshake was done. */
+  get opened(): boolean {
+    return this.protocol !== null;
+  }
+
+  /** Whether it was closed by hand, or given up, on this side. */
+  get closedHere(): boolean {
+    return this.#closedByHand || this.#inbox.gaveUp;
+  }
+
   /** Whether every message was taken. */
   get empty(): boolean {
     return this.#inbox.size === 0;
@@ -123,10 +135,27 @@ export class EngineSession<Value> {
     return this.#decoded(this.#inbox.take() as string | Uint8Array);
   }
 
-  /** @throws {TransportCloseError} once it has ended @throws {PeerError} when the message can't be decoded */
-  async read(signal?: AbortSignalLike): Promise<EngineMessage<Value>> {
+  /**
+   * @param reader who reads, until it is dismissed
+   * @throws {TransportCloseError} once it has ended @throws {PeerError} when the message can't be decoded
+   */
+  async read(reader: object, signal?: AbortSignalLike): Promise<EngineMessage<Value>> {
     if (signal?.aborted) throw new AbortError("the read was aborted by its signal", { cause: signal.reason });
-    return this.#decoded(await this.#inbox.read(signal));
+    return this.#decoded(await this.#inbox.read(signal, reader));
+  }
+
+  /** `reader` gets nothing of what comes later: whom it is for now would miss it. */
+  dismiss(reader: object): void {
+    this.#inbox.dismiss(
+      reader,
+      new UsageError("usage.closed", "expected the read to end while it was one's turn to read"),
+    );
+  }
+
+  /** `onOpen` has returned: what comes is not for its reads any more. */
+  handOver(): void {
+    this.#handedOver = true;
+    this.dismiss(this.conn);
   }
 
   /** @throws {AlreadyClosedError} */
@@ -195,13 +224,19 @@ export class EngineSession<Value> {
         return link().raw;
       },
       send: (data) => this.send(data),
-      read: ({ signal } = {}) => this.read(signal),
+      read: async ({ signal } = {}) => {
+        if (!this.#handedOver) return this.read(this.conn, signal);
+        throw new UsageError(
+          "usage.closed",
+          "expected a read before onOpen has returned, got one after it: take a lease",
+        );
+      },
       ping: () => {
         link().ping?.();
         return link().ping !== undefined;
       },
       close: (code = CloseCode.normal, reason = "") => {
-        this.closedByHand = true;
+        this.#closedByHand = true;
         this.leave(code, reason);
       },
     };

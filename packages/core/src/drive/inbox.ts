@@ -16,8 +16,9 @@ export class Inbox<Item> {
   readonly #limits: InboxLimits;
   readonly #link: () => Link;
   readonly #unread: Item[] = [];
-  #readers: Waiter<Item>[] = [];
+  #readers: { readonly waiter: Waiter<Item>; readonly reader: object | undefined }[] = [];
   #paused = false;
+  #gaveUp = false;
   /** What ended it, or null. */
   #ended: Error | null = null;
 
@@ -31,11 +32,16 @@ export class Inbox<Item> {
     return this.#unread.length;
   }
 
+  /** Whether its link was given up. */
+  get gaveUp(): boolean {
+    return this.#gaveUp;
+  }
+
   /** For the reader that has waited longest, or for later. */
   push(item: Item): void {
-    for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
-      if (reader.settled) continue;
-      reader.resolve(item);
+    for (let first = this.#readers.shift(); first !== undefined; first = this.#readers.shift()) {
+      if (first.waiter.settled) continue;
+      first.waiter.resolve(item);
       return;
     }
     this.#unread.push(item);
@@ -45,7 +51,9 @@ export class Inbox<Item> {
       this.#paused = true;
       link.pause();
     }
-    if (this.size >= giveUpAt) link.close(CloseCode.policyViolation, "too many unread messages");
+    if (this.size < giveUpAt || this.#gaveUp) return;
+    this.#gaveUp = true;
+    link.close(CloseCode.policyViolation, "too many unread messages");
   }
 
   /** The oldest item, or undefined. */
@@ -58,13 +66,18 @@ export class Inbox<Item> {
     return item;
   }
 
-  /** The next item, in order; what came before the end can still be read after it. */
-  read(signal?: AbortSignalLike): Promise<Item> {
+  /** The next item, in order; what came before the end can still be read after it. @param reader who, for `dismiss` */
+  read(signal?: AbortSignalLike, reader?: object): Promise<Item> {
     if (this.size > 0) return Promise.resolve(this.take() as Item);
     if (this.#ended !== null) return Promise.reject(this.#ended);
-    const reader = new Waiter<Item>();
-    this.#readers = [...this.#readers.filter((waiting) => !waiting.settled), reader];
-    return reader.wait(signal);
+    const waiter = new Waiter<Item>();
+    this.#readers = [...this.#readers.filter((waiting) => !waiting.waiter.settled), { waiter, reader }];
+    return waiter.wait(signal);
+  }
+
+  /** Rejects what `reader` waits for, so that it takes nothing that comes later. */
+  dismiss(reader: object, error: Error): void {
+    for (const waiting of this.#readers) if (waiting.reader === reader) waiting.waiter.reject(error);
   }
 
   /** Drops what nobody took. */
@@ -77,6 +90,6 @@ export class Inbox<Item> {
     this.#ended ??= error;
     const readers = this.#readers;
     this.#readers = [];
-    for (const reader of readers) reader.reject(error);
+    for (const { waiter } of readers) waiter.reject(error);
   }
 }

@@ -103,6 +103,7 @@ export class SessionLife<Value> {
       return;
     }
     this.greeted = true;
+    this.session.handOver();
     this.opening.end();
     this.returning.end();
     this.#host.greeted(this);
@@ -194,9 +195,9 @@ export class SessionLife<Value> {
   }
 
   async #sayGoodbye(): Promise<CloseMessage> {
-    const { close, closedByHand } = this.session;
+    const { close, closedHere } = this.session;
     const closeMessage = close && { code: close.code, reason: close.reason };
-    const initiatedBy = close === null || closedByHand ? "client" : "server";
+    const initiatedBy = close === null || closedHere ? "client" : "server";
     const context = { ...this.context(this.#closing), closeMessage, initiatedBy } as const;
     let details: Partial<CloseMessage> | void | undefined;
     const cut = new Promise<void>((resolve) => (this.#cut = resolve));
