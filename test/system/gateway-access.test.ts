@@ -147,3 +147,29 @@ it("§2.5 a page of another site opens nothing with the cookies of its reader, a
   expect(seen).toEqual([]);
   expect([await ask("same-origin"), await ask("none")]).toEqual([200, 200]);
 });
+
+it("an authorizer is asked by the scope that a connection has, never by the one it is about to lose", async () => {
+  let decide: ((scope: string) => void) | null = null;
+  let scope: Promise<string> = Promise.resolve("team.1");
+  const { gateway, socketUrl } = await startGateway({
+    authenticate: byName,
+    scope: () => scope,
+    authorize: ({ channel, connection }) => channel.startsWith(`${connection.scope}.`),
+  });
+  const ada = await connectV1(socketUrl, { token: "ada", streams: [{ channel: "team.1.chat" }] });
+  scope = new Promise((resolve) => (decide = resolve));
+  const done = gateway.reauthorize({ user: "ada" });
+  ada.send({ type: "subscribe", streams: [{ channel: "team.1.news" }, { channel: "team.2.news" }] });
+  ada.send({ type: "ping", id: 1 });
+  await ada.next("pong");
+  expect(ada.all("verdict")).toEqual([]);
+  decide?.("team.2");
+  await done;
+  await until("all is told", () => ada.all("verdict").length === 3);
+  const told = ada.all("verdict").flatMap(({ streams }) => streams);
+  expect(Object.fromEntries(told.map(({ channel, verdict }) => [channel, verdict]))).toEqual({
+    "team.1.chat": "ended",
+    "team.1.news": "refused",
+    "team.2.news": "fresh",
+  });
+});

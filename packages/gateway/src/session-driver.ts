@@ -71,6 +71,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   #principal: Principal | null;
   /** Undefined while that is not decided. */
   #scope: string | null | undefined;
+  /** Finding out which it is from now on. */
+  #scoping: Promise<unknown> | null = null;
   /** What the client asks for. */
   #hint: string | null;
   /** Since when it is looked what gateways say about it. */
@@ -358,10 +360,13 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     this.#hint = hint ?? this.#hint;
     // Before the upgrade it may have been decided already, by what was known then.
     if (turn > 0 || hint !== undefined || this.#scope === undefined) {
-      const decided = await grants.scope(principal, this.request, this.#hint);
-      if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
+      const scoping = grants.scope(principal, this.request, this.#hint);
+      this.#scoping = scoping;
+      const decided = await scoping;
       // It was asked anew meanwhile: whichever answer comes first, the later question's counts.
-      if (this.#state.phase === "closed" || this.#state.streams.turn !== turn) return;
+      if (this.#scoping !== scoping) return;
+      this.#scoping = null;
+      if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
       this.#scope = decided.scope;
     }
     const said = await grants.channels(this);
@@ -396,6 +401,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   }
 
   async #ask({ channel, token, turn, again = false }: Question): Promise<void> {
+    // What is allowed in the scope that it is about to lose may not be in the next one.
+    while (this.#scoping !== null) await this.#scoping;
     const permission = await this.#host.grants.mayListen(this, channel, { token, inTime: again });
     this.#decisions.push({ channel, turn, ...permission });
     // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
