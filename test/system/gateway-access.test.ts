@@ -149,7 +149,7 @@ it("§2.5 a page of another site opens nothing with the cookies of its reader, a
 });
 
 it("an authorizer is asked by the scope that a connection has, never by the one it is about to lose", async () => {
-  let decide: ((scope: string) => void) | null = null;
+  const decide: ((scope: string) => void)[] = [];
   let scope: Promise<string> = Promise.resolve("team.1");
   const { gateway, socketUrl } = await startGateway({
     authenticate: byName,
@@ -157,13 +157,13 @@ it("an authorizer is asked by the scope that a connection has, never by the one 
     authorize: ({ channel, connection }) => channel.startsWith(`${connection.scope}.`),
   });
   const ada = await connectV1(socketUrl, { token: "ada", streams: [{ channel: "team.1.chat" }] });
-  scope = new Promise((resolve) => (decide = resolve));
+  scope = new Promise((resolve) => decide.push(resolve));
   const done = gateway.reauthorize({ user: "ada" });
   ada.send({ type: "subscribe", streams: [{ channel: "team.1.news" }, { channel: "team.2.news" }] });
   ada.send({ type: "ping", id: 1 });
   await ada.next("pong");
   expect(ada.all("verdict")).toEqual([]);
-  decide?.("team.2");
+  decide[0]?.("team.2");
   await done;
   await until("all is told", () => ada.all("verdict").length === 3);
   const told = ada.all("verdict").flatMap(({ streams }) => streams);
@@ -172,4 +172,29 @@ it("an authorizer is asked by the scope that a connection has, never by the one 
     "team.1.news": "refused",
     "team.2.news": "fresh",
   });
+});
+
+it("what is taken back while its authorizer thinks is not given by its answer: by code, and by channel", async () => {
+  const asked: ((allowed: boolean) => void)[] = [];
+  const { gateway, socketUrl } = await startGateway({
+    authenticate: byName,
+    authorize: () => new Promise((resolve) => asked.push(resolve)),
+  });
+  const room = { type: "subscribe", streams: [{ channel: "room" }] };
+  const ada = await connectV1(socketUrl, { token: "ada" });
+  ada.send(room);
+  await until("it is asked", () => asked.length === 1);
+  for (const connection of gateway.connections()) connection.unsubscribe("room");
+  expect((await ada.next("verdict")).streams).toMatchObject([{ channel: "room", verdict: "refused" }]);
+  // Before what was asked first is answered.
+  ada.send(room);
+  ada.send({ type: "ping", id: 1 });
+  await ada.next("pong");
+  asked[0]?.(true);
+  await until("it is asked anew", () => asked.length === 2);
+  const bob = await sayHello(socketUrl, { token: "bob", streams: room.streams });
+  await until("it is asked for the other too", () => asked.length === 3);
+  await gateway.disconnect({ channel: "room" });
+  expect([(await ada.end()).code, (await bob.end()).code]).toEqual([4401, 4401]);
+  expect(ada.all("verdict")).toHaveLength(1);
 });

@@ -9,6 +9,8 @@ import {
   leave,
   noStreams,
   putOn,
+  recheck,
+  takeOff,
 } from "./session-streams.ts";
 
 const limits = { canSubscribe: true, subscriptions: 3 };
@@ -99,5 +101,34 @@ describe("another permission while one is looked at", () => {
     const [again, answers] = authorized(asked, [yes(100)]);
     expect(answers).toEqual([{ kind: "authorize", channel: "a", token: "bad", turn: 0 }]);
     expect(again.on.size).toBe(0);
+  });
+});
+
+describe("what gateway code takes off", () => {
+  it("is not given back by what the authorizer was asked before: whoever asks again has it asked anew", () => {
+    const [asked] = ask(noStreams, { channel: "a" });
+    const waiting = takeOff(asked, ["a"]);
+    expect(waiting[1]).toMatchObject([{ verdict: { channel: "a", verdict: "refused" } }]);
+    expect(authorized(waiting[0], [yes(300)])[1]).toEqual([]);
+    const again = ask(waiting[0], { channel: "a" });
+    expect(again[1]).toEqual([]);
+    const late = authorized(again[0], [yes(300)]);
+    expect(late[1]).toEqual([{ kind: "authorize", channel: "a", token: undefined, turn: 0 }]);
+    expect(authorized(late[0], [no])[1]).toMatchObject([{ verdict: { verdict: "refused" } }]);
+    expect(authorized(late[0], [yes(300)])[0].on.has("a")).toBe(true);
+  });
+
+  it("nor by what it was asked about anew, nor after its client had left", () => {
+    const [checked] = recheck(granted("t", Infinity));
+    const [off, answers] = takeOff(checked, ["a"]);
+    expect(answers).toEqual(ended("a"));
+    const [left] = leave(ask(noStreams, { channel: "a", token: "t" })[0], ["a"]);
+    for (const [streams, turn] of [
+      [off, 1],
+      [takeOff(left, ["a"])[0], 0],
+    ] as const) {
+      const [again] = ask(streams, { channel: "a", token: "t" });
+      expect(authorized(again, [{ ...yes(300), turn }])[1]).toMatchObject([{ kind: "authorize", token: "t" }]);
+    }
   });
 });

@@ -20,9 +20,9 @@ export interface Streams {
   readonly waiting: ReadonlyMap<string, StreamRequest> | null;
   /**
    * Channels that the authorizer was asked about and has not answered, those left meanwhile included, with the token it was
-   * shown; null when there are none.
+   * shown, or null where its answer counts for nothing any more; null when there are none.
    */
-  readonly undecided: ReadonlyMap<string, string | undefined> | null;
+  readonly undecided: ReadonlyMap<string, string | undefined | null> | null;
   /** Positions that `hello` named and no stream has taken up (PROTOCOL §5.4); null when there are none. */
   readonly offered: ReadonlyMap<string, Position> | null;
   /** The one channel that the link can carry (PROTOCOL §11.1); null when it carries any. */
@@ -150,7 +150,7 @@ export function authorized(streams: Streams, decisions: readonly Decision[]): An
     done.push(channel);
     if (request === undefined) continue;
     if (allowed) {
-      on.set(channel, { by: (grant?.by ?? 0) | GrantedBy.authorizer, token: shown, endsAt });
+      on.set(channel, { by: (grant?.by ?? 0) | GrantedBy.authorizer, token: request.token, endsAt });
       answers.push({ kind: "join", channel, position: request.position });
       continue;
     }
@@ -267,7 +267,21 @@ export function takeOff(streams: Streams, channels: readonly string[]): Answered
     if (on.delete(channel)) return ended(channel);
     return streams.waiting?.has(channel) === true ? [forbidden(channel)] : [];
   });
-  return [answers.length === 0 ? streams : { ...without(streams, channels), on }, answers];
+  const next = disregard(streams, channels);
+  return [answers.length === 0 ? next : { ...without(next, channels), on }, answers];
+}
+
+/** What the authorizer is being asked about these channels was asked before they were taken off: whoever asks for them again has it asked anew. */
+function disregard(streams: Streams, channels: readonly string[]): Streams {
+  const { undecided, rechecked } = streams;
+  const asked = channels.filter((channel) => undecided?.has(channel) === true || rechecked?.has(channel) === true);
+  if (asked.length === 0) return streams;
+  const left = [...(rechecked ?? [])].filter((channel) => !asked.includes(channel));
+  return {
+    ...streams,
+    undecided: new Map([...(undecided ?? []), ...asked.map((channel) => [channel, null] as const)]),
+    rechecked: left.length === 0 ? null : new Set(left),
+  };
 }
 
 function ended(channel: string): readonly StreamAnswer[] {

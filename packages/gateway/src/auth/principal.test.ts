@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type Principal, accountChannel, accountProblem, channelOf, mayPublish, streamName } from "./principal.ts";
+import {
+  type Principal,
+  accountChannel,
+  accountProblem,
+  channelOf,
+  mayListen,
+  mayPublish,
+  streamName,
+} from "./principal.ts";
 
 describe("principal", () => {
   it.each(["default", "a", "A-b_9", "x".repeat(64)])("takes %j as an account id", (account) => {
@@ -22,6 +30,17 @@ describe("principal", () => {
 
   it("the account's own channel is account.<id>", () => {
     expect(accountChannel("acme")).toBe("account.acme");
+  });
+
+  it("only users listen to what lists of theirs say, whatever else an authenticator adds", () => {
+    const lists = { mayListen: ["*"], mayPublish: ["*"] };
+    const listed: readonly Principal[] = [
+      { kind: "user", account: "a", id: "u", ...lists },
+      { kind: "public", account: "a", channel: "c", keyId: "0", ...lists } as Principal,
+      { kind: "anonymous", account: "default", ...lists } as Principal,
+    ];
+    expect(listed.map((principal) => mayListen(principal, "x"))).toEqual([true, false, false]);
+    expect(listed.map((principal) => mayPublish(principal, "x"))).toEqual([true, false, false]);
   });
 
   it("§8.1 only secret keys publish", () => {
