@@ -81,7 +81,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   #feeds: Map<string, Feed> | null = null;
   #queue: SessionEffect[] | null = null;
   /** Answers of the authorizer that wait for the end of the tick. */
-  #decisions: Decision[] = [];
+  #decisions: Decision[] | null = null;
   #deciding: Promise<void> | null = null;
   /** What the app was asked about what it granted, and has not answered; null when there was nothing. */
   #questions: Set<Promise<void>> | null = null;
@@ -404,12 +404,12 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     // What is allowed in the scope that it is about to lose may not be in the next one.
     while (this.#scoping !== null) await this.#scoping;
     const permission = await this.#host.grants.mayListen(this, channel, { token, inTime: again });
-    this.#decisions.push({ channel, turn, ...permission });
+    (this.#decisions ??= []).push({ channel, turn, ...permission });
     // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
     this.#deciding ??= new Promise((resolve) => {
       setImmediate(() => {
-        const answers = this.#decisions;
-        this.#decisions = [];
+        const answers = this.#decisions ?? [];
+        this.#decisions = null;
         this.#deciding = null;
         this.#input({ kind: "authorized", answers });
         resolve();

@@ -4,7 +4,7 @@ import type { FarEnd, Origin } from "./trusted-proxies.ts";
 
 /**
  * The request that a peer came in with. Everything in it is the peer's word, but for where it came from.
- * It prints as an empty object, so that no line of a log shows what its headers hold.
+ * It prints without its URL and headers, so that no line of a log shows what they hold.
  */
 export interface RequestInfo {
   /** As it came, without the query. @example "/organization/1234" */
@@ -39,15 +39,20 @@ export class ReadRequest implements RequestInfo {
   #headers: IncomingHttpHeaders;
   /** The query holds a credential that was judged. */
   #keyUsed = false;
-  readonly #end: Origin;
+  readonly remoteAddress: string | undefined;
+  readonly secure: boolean;
+  readonly host: string | undefined;
 
   /** @param find looks behind proxies; absent: there are none that are trusted */
   constructor({ url = "/", headers, socket = {} }: RequestSource, find?: FarEnd) {
     this.#url = url;
     this.#headers = headers;
     // Read now: a socket that is gone has no address.
-    const near = { remoteAddress: socket.remoteAddress, secure: socket.encrypted === true, host: headers.host };
-    this.#end = find === undefined ? near : find(headers, near);
+    const near: Origin = { remoteAddress: socket.remoteAddress, secure: socket.encrypted === true, host: headers.host };
+    const end = find === undefined ? near : find(headers, near);
+    this.remoteAddress = end.remoteAddress;
+    this.secure = end.secure;
+    this.host = end.host;
   }
 
   get path(): string {
@@ -86,18 +91,6 @@ export class ReadRequest implements RequestInfo {
     // Browsers name none when a page reads from its own host, or from another one without being shown the answer, but say so.
     if (site === "same-origin") return `http://${this.host ?? ""}`;
     return site === "none" ? undefined : "null";
-  }
-
-  get host(): string | undefined {
-    return this.#end.host;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#end.remoteAddress;
-  }
-
-  get secure(): boolean {
-    return this.#end.secure;
   }
 
   /** The credential was judged: neither it nor what only the handshake needed is kept for as long as the connection. */

@@ -6,6 +6,7 @@ import {
   type ServerOptions as SecureServerOptions,
 } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import { pathOf } from "../auth/request-info.ts";
@@ -43,7 +44,12 @@ export function openServer(
   upgrade: UpgradeDoor,
   clock: Pick<Clock, "setTimer" | "clearTimer">,
 ): OwnServer {
-  const sockets = new Set<Socket>();
+  /** Connections that nothing was upgraded on. */
+  const sockets = new Set<Duplex>();
+  // One for all: a closure each would be kept for as long as the connection.
+  function forget(this: Duplex): void {
+    sockets.delete(this);
+  }
   let closing = false;
   const answer: RequestListener = (request, response) => {
     response.once("close", () => {
@@ -59,9 +65,11 @@ export function openServer(
   const server = tls === undefined ? createServer(answer) : secureServer(tls, answer);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.on("close", forget);
   });
   server.on("upgrade", (request, socket, head) => {
+    socket.off("close", forget);
+    sockets.delete(socket);
     if (upgrade(request, socket, head)) return;
     const message = `expected an upgrade of a path of the gateway, got ${pathOf(request.url ?? "/")}`;
     refuseUpgrade(socket, 404, { code: "gateway.bad-request", message });
@@ -91,7 +99,7 @@ export function openServer(
         });
         server.closeIdleConnections();
         // To Node, one that has never asked for anything is not idle.
-        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+        for (const socket of sockets) if ((socket as Socket).bytesRead === 0) socket.destroy();
       });
     },
   };
