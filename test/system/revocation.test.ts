@@ -165,13 +165,14 @@ it("a connection that comes in while it is revoked is not let in on what was gra
   });
   const seen: string[] = [];
   gateway.on("connection", ({ id }) => seen.push(id));
-  for (const [command, code] of [
-    ["disconnect", 4401],
-    ["reauthorize", 1013],
+  for (const [command, filter, code] of [
+    ["disconnect", { user: "ada" }, 4401],
+    ["disconnect", { channel: "room" }, 4401],
+    ["reauthorize", { user: "ada" }, 1013],
   ] as const) {
-    const coming = await sayHello(socketUrl, { token: "ada" });
+    const coming = await sayHello(socketUrl, { token: "ada", streams: [{ channel: "room" }] });
     await until("the authenticator is asked", () => asked.length === 1);
-    await gateway[command]({ user: "ada" });
+    await gateway[command](filter);
     await gateway.disconnect({ user: "somebody else" });
     asked.pop()?.(user);
     expect((await coming.end()).code).toBe(code);
