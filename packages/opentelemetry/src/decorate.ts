@@ -41,6 +41,8 @@ function decorate<Thing extends object>(thing: Thing, own: object): Thing {
       bound.set(value, method);
       return method;
     },
+    // As a setter may, too.
+    set: (target, name, value) => Reflect.set(target, name, value),
   });
   decorators.add(decorator);
   return decorator;

@@ -2,7 +2,7 @@ import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { createClient, createOutbox, defineContract, event, GatewayError, type Outbox } from "@trunkline/core";
 import { memoryTransport } from "@trunkline/core/testing";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
-import { describe, expect, expectTypeOf, it } from "vitest";
+import { describe, expect, expectTypeOf, it, onTestFinished } from "vitest";
 import { withActiveSpans } from "../../../test/support/spans.ts";
 import { recordTelemetry } from "../../../test/support/telemetry.ts";
 import { instrumentPublisher } from "./instrument-publisher.ts";
@@ -130,6 +130,42 @@ describe("an instrumented publisher", () => {
       expect(JSON.stringify(events)).not.toContain("sk_secret");
     }
     expect(telemetry.spans()).toHaveLength(2);
+  });
+
+  it("lets the results of an outbox be left alone, and those of others not", async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", note);
+    onTestFinished(() => void process.off("unhandledRejection", note));
+    const outbox = instrumentPublisher(
+      createOutbox(createClient({ url: "x", transport: memoryTransport().transport, autoConnect: false })),
+      recordTelemetry(),
+    );
+    void outbox.publish("e", null);
+    const kept = outbox.publish("e", null);
+    outbox.close();
+    await expect(kept).rejects.toMatchObject({ code: "usage.closed" });
+    const error = new Error("nobody waits");
+    const requests: Requests = { publish: () => Promise.reject(error) };
+    void instrumentPublisher(requests, recordTelemetry()).publish({ event: "e" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unhandled).toEqual([error]);
+  });
+
+  it("is set where the publisher would be, setters of private fields included", () => {
+    class Throttled extends Recorder {
+      #rate = 1;
+      get rate(): number {
+        return this.#rate;
+      }
+      set rate(value: number) {
+        this.#rate = value;
+      }
+    }
+    const target = new Throttled();
+    const traced = instrumentPublisher(target, recordTelemetry());
+    traced.rate = 5;
+    expect([traced.rate, target.rate]).toEqual([5, 5]);
   });
 
   it("leaves to the publisher to refuse what is no request", async () => {

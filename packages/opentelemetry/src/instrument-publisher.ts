@@ -40,6 +40,8 @@ export function instrumentPublisher<Target extends InstrumentablePublisher>(
 
 /** `target.publish` with spans. */
 export function tracedPublish(target: InstrumentablePublisher, tracer: Tracer, propagator: TextMapPropagator): Publish {
+  // What an outbox answers may be left alone, and need not be handled when it is closed.
+  const leavable = "pending" in target;
   const publish: Publish = (...args) => (target.publish as Publish)(...args);
   return (...args) => {
     const [first, data, settings] = args;
@@ -72,12 +74,14 @@ export function tracedPublish(target: InstrumentablePublisher, tracer: Tracer, p
     };
     const span = tracer.startSpan(`publish ${String(event)}`, { kind: SpanKind.PRODUCER, attributes }, base);
     const filled = withTraceContext(meta, trace.setSpan(base, span), propagator);
-    return traced(
+    const result = traced(
       span,
       base,
       () => send(filled),
       (receipt) => receiptAttributes(receipt),
     );
+    if (leavable && result instanceof Promise) result.catch(() => {});
+    return result;
   }
 }
 

@@ -147,3 +147,21 @@ it("G-49 uses the global provider, wraps once, and without a provider not at all
   expect(recorded.spans.map(({ name }) => name)).toEqual(["trunkline.transport.dial"]);
   expect(() => instrumentTransport(null as never)).toThrow(expect.objectContaining({ code: "usage.bad-argument" }));
 });
+
+it("G-52 pings without pongs are given up, and the pongs that come belong to theirs", () => {
+  const t = open();
+  t.peer.accept();
+  t.peer.autoPong = false;
+  for (let index = 0; index < 1_000; index++) t.link.ping?.();
+  const pings = () => t.of("trunkline.transport.ping");
+  expect(pings()).toHaveLength(990);
+  expect(pings()[0]?.status).toMatchObject({ code: SpanStatusCode.ERROR });
+  for (let index = 0; index < 990; index++) t.peer.pong();
+  expect(pings()).toHaveLength(990);
+  for (let index = 0; index < 10; index++) t.peer.pong();
+  expect(
+    pings()
+      .slice(990)
+      .map(({ status }) => status.code),
+  ).toEqual(Array(10).fill(SpanStatusCode.OK));
+});

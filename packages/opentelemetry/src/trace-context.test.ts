@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import { ROOT_CONTEXT, type TextMapPropagator, trace } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { describe, expect, it } from "vitest";
 import { contextOf, isTraced, traceContext, withTraceContext } from "./trace-context.ts";
@@ -17,6 +17,8 @@ describe("trace context in meta", () => {
   });
 
   it("is left out where meta is no object, has one, is full or is no JSON", () => {
+    const date = new Date(0);
+    expect(filled(date)).toBe(date);
     const circular: Record<string, unknown> = {};
     circular["self"] = circular;
     for (const meta of [null, "text", 7, true, [1], { traceparent: "mine" }, { tracestate: "a=b" }, circular])
@@ -55,6 +57,21 @@ describe("trace context in meta", () => {
       expect(withTraceContext({}, read, traceContext)).toEqual(withTraceContext({}, read, own));
     }
     expect(spanOf(metas[1])).toMatchObject({ traceId, spanId, traceFlags: 1, isRemote: true });
+  });
+
+  it("is left alone by a propagator that fails", () => {
+    const propagator: TextMapPropagator = {
+      fields: () => ["x"],
+      inject: () => {
+        throw new Error("inject");
+      },
+      extract: () => {
+        throw new Error("extract");
+      },
+    };
+    const meta = { tenant: 7 };
+    expect(withTraceContext(meta, active, propagator)).toBe(meta);
+    expect(contextOf({ x: "%" }, ROOT_CONTEXT, propagator)).toBe(ROOT_CONTEXT);
   });
 
   it("is none where meta holds something else, whatever that is", () => {

@@ -47,7 +47,13 @@ const getter: TextMapGetter<Fields> = {
 
 /** `base` as the trace that `meta` belongs to goes on in it, or as it is. */
 export function contextOf(meta: unknown, base: Context, propagator: TextMapPropagator): Context {
-  return isObject(meta) ? propagator.extract(base, meta, getter) : base;
+  if (!isObject(meta)) return base;
+  try {
+    return propagator.extract(base, meta, getter);
+  } catch {
+    // `meta` is the publisher's: what a propagator can't read must not keep the event from whoever listens.
+    return base;
+  }
 }
 
 /** Whether `meta` says which trace its event belongs to. */
@@ -58,8 +64,15 @@ export function isTraced(meta: unknown, propagator: TextMapPropagator): boolean 
 /** `meta` with the trace context of `context`; as it is when it has one, has no room for one, or is no object to hold one. */
 export function withTraceContext(meta: unknown, context: Context, propagator: TextMapPropagator): unknown {
   if ((meta !== undefined && !isObject(meta)) || isTraced(meta, propagator)) return meta;
+  // A date, say, is no object once it is written.
+  if (typeof meta?.["toJSON"] === "function") return meta;
   const carrier: Record<string, string> = {};
-  propagator.inject(context, carrier, { set: (fields, name, value) => void (fields[name] = value) });
+  try {
+    propagator.inject(context, carrier, { set: (fields, name, value) => void (fields[name] = value) });
+  } catch {
+    // The event goes out without a trace.
+    return meta;
+  }
   if (Object.keys(carrier).length === 0) return meta;
   const filled = { ...meta, ...carrier };
   return fits(filled) ? filled : meta;

@@ -135,3 +135,12 @@ it("a signal that is none fails the start alone", async () => {
   await engine.start();
   expect(engine.state).toBe("started");
 });
+
+it("G-09 whatever onOpen throws is the cause, also what has no text", async () => {
+  for (const thrown of [undefined, "text", Symbol("symbol"), Object.create(null) as unknown]) {
+    const { engine } = setUp({ onOpen: () => Promise.reject(thrown) });
+    const error = await engine.start().catch((failed: unknown) => failed);
+    expect(error).toEqual(startFailed);
+    expect((error as Error).cause).toBe(thrown);
+  }
+});

@@ -1,13 +1,13 @@
 // What an engine throws and rejects with.
 import { LinkError, UsageError } from "../errors.ts";
+import { messageOf } from "../tracing/message-of.ts";
 
 /** `engine.start` failed. `cause`: why, e.g. the very error that `onOpen` threw. */
 export class EngineStartError extends LinkError {
   override readonly name = "EngineStartError";
 
   constructor(cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    super("link.start-failed", `the engine failed to start: ${why}`, { cause });
+    super("link.start-failed", `the engine failed to start: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 // How a span ends: `Ok`, or `Error` with what went wrong.
 import type { SpanLike } from "../ports/tracer.ts";
+import { messageOf } from "./message-of.ts";
 import { redactText } from "./redact-text.ts";
 
 export function succeed(span: SpanLike): void {
@@ -8,7 +9,7 @@ export function succeed(span: SpanLike): void {
 }
 
 export function fail(span: SpanLike, error: unknown): void {
-  const message = redactText(error instanceof Error ? error.message : String(error));
+  const message = redactText(messageOf(error));
   if (error instanceof Error) span.recordException({ name: error.name, message, stack: redactText(error.stack ?? "") });
   else span.recordException(message);
   span.setStatus({ code: 2, message });

@@ -1,4 +1,4 @@
-import { TransportCloseError, UsageError } from "../errors.ts";
+import { LinkError, TransportCloseError, UsageError } from "../errors.ts";
 import type { SpanLike, SpanOptionsLike, TracerLike, TracerProviderLike } from "../ports/tracer.ts";
 import type { Link, LinkClose, LinkListener, LinkRequest, Transport } from "../ports/transport.ts";
 import { CloseCode } from "../wire/codes.ts";
@@ -6,6 +6,9 @@ import { during, fail, succeed } from "./end-span.ts";
 import { measure } from "./measure.ts";
 import { contextOf, findTracer } from "./open-telemetry.ts";
 import { redactUrl } from "./redact-url.ts";
+
+/** Pings that may wait for their pong; an older one is given up. */
+const mostPings = 10;
 
 const instrumented = new WeakSet<Transport>();
 
@@ -47,7 +50,9 @@ class LinkSpans {
   #dialling = true;
   #close: SpanLike | null = null;
   /** Oldest first: pongs come in order. */
-  #pings: SpanLike[] = [];
+  readonly #pings: SpanLike[] = [];
+  /** Pings before those that were given up. */
+  #unanswered = 0;
   #ended = false;
 
   constructor(tracer: TracerLike, { url }: LinkRequest) {
@@ -75,8 +80,8 @@ class LinkSpans {
         listener.onClose(close);
       },
       onPong: () => {
-        const ping = this.#pings.shift();
-        if (ping) succeed(ping);
+        if (this.#unanswered > 0) this.#unanswered--;
+        else this.#answered();
         listener.onPong?.();
       },
     };
@@ -104,7 +109,7 @@ class LinkSpans {
       ...(link.resume && { resume: () => link.resume?.() }),
       ...(link.ping && {
         ping: () => {
-          if (!this.#ended) this.#pings.push(this.#start("ping"));
+          if (!this.#ended) this.#asked();
           link.ping?.();
         },
       }),
@@ -120,6 +125,21 @@ class LinkSpans {
   #dialled(end: (dial: SpanLike) => void): void {
     if (this.#dialling) end(this.#dial);
     this.#dialling = false;
+  }
+
+  #asked(): void {
+    this.#pings.push(this.#start("ping"));
+    if (this.#pings.length <= mostPings) return;
+    this.#unanswered++;
+    fail(
+      this.#pings.shift() as SpanLike,
+      new LinkError("link.timeout", `expected a pong, got none before ${mostPings} pings`),
+    );
+  }
+
+  #answered(): void {
+    const ping = this.#pings.shift();
+    if (ping) succeed(ping);
   }
 
   #leave(attributes: Record<string, unknown>): void {

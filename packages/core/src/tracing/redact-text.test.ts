@@ -7,6 +7,11 @@ it.each([
   ["no answer from redis://user:s3cret@host:6379/0", "no answer from redis://host:6379/0"],
   ["no answer from redis://:s3cret@host", "no answer from redis://host"],
   ["Authorization: Bearer s3cret", "Authorization: Bearer REDACTED"],
+  ["got Authorization: Basic czNjcmV0", "got Authorization: Basic REDACTED"],
+  [
+    "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzM2NyZXQifQ.c2lnbmF0dXJl has expired; eyJs are no tokens",
+    "token REDACTED has expired; eyJs are no tokens",
+  ],
   [
     "Is it there? See https://host/path?page=2 (or mail me@host)",
     "Is it there? See https://host/path?page=2 (or mail me@host)",
