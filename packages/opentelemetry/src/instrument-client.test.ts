@@ -231,6 +231,22 @@ describe("an instrumented client", () => {
     expect((await telemetry.metrics()).filter((name) => !name.startsWith("trunkline."))).toEqual([]);
   });
 
+  it("counts a connection that was there before it, and its end", async () => {
+    const t = setUp();
+    t.welcome();
+    const telemetry = recordTelemetry();
+    instrumentClient(t.raw, { meterProvider: telemetry.meterProvider });
+    // What was decorated once is not again.
+    expect(await telemetry.metric("trunkline.client.connections")).toEqual([]);
+    const late = createClient({ url: "x", transport: t.memory.transport, clock: t.clock });
+    onTestFinished(() => late.close({ timeoutMs: 0 }));
+    t.welcome("connection-2");
+    instrumentClient(late, { meterProvider: telemetry.meterProvider });
+    expect(await telemetry.metric("trunkline.client.connections")).toEqual([1]);
+    t.memory.last.drop();
+    expect(await telemetry.metric("trunkline.client.connections")).toEqual([0]);
+  });
+
   it("G-49 is not wrapped twice, and counts once", async () => {
     const { client, raw, telemetry, welcome, event } = setUp();
     expect(client).not.toBe(raw);

@@ -14,8 +14,8 @@ function open(url = "ws://memory/", listener: Partial<LinkListener> = {}) {
     { url, protocols: [] },
     { onOpen: () => {}, onMessage: () => {}, onClose: () => {}, ...listener },
   );
-  const { spans, of } = recorded;
-  return { spans, of, link, peer: memory.last, names: () => spans.map(({ name }) => name) };
+  const { spans, of, open: unended } = recorded;
+  return { spans, of, unended, link, peer: memory.last, names: () => spans.map(({ name }) => name) };
 }
 
 it("G-52 dial, write, read, ping and close are spans of kind client", () => {
@@ -68,6 +68,9 @@ it("G-52 what fails ends its span with the error", () => {
   lost.peer.drop();
   lost.link.send("late");
   lost.link.close(1000, "");
+  lost.link.terminate();
+  lost.link.ping?.();
+  expect(lost.unended()).toEqual([]);
   expect(lost.spans.map(({ name, status }) => [name, status.code])).toEqual([
     ["trunkline.transport.dial", SpanStatusCode.OK],
     ["trunkline.transport.ping", SpanStatusCode.ERROR],

@@ -779,6 +779,22 @@ describe("hooks", () => {
     expect(new Set(t.mock.of("onOpen").map(({ sessionId }) => sessionId)).size).toBe(2);
   });
 
+  it.each(["restart", "exit"] as const)(
+    "G-31 %s by a handler that has returned ends the session at once",
+    async (ask) => {
+      const t = await started();
+      t.peer.deliver("x");
+      await settled();
+      t.mock.of("onMessage")[0]?.[ask]();
+      await t.pass(1_000);
+      expect([t.mock.of("onClose").length, t.engine.state]).toEqual([1, ask === "exit" ? "stopped" : "started"]);
+      // The session is over: asking again means nothing to the next.
+      t.mock.of("onMessage")[0]?.exit();
+      await t.pass(1_000);
+      expect([t.mock.of("onClose").length, t.memory.peers.length]).toEqual([1, ask === "exit" ? 1 : 2]);
+    },
+  );
+
   it("G-31 exit ends the session after the handler and stops; it wins over restart", async () => {
     const t = await started({
       hooks: {
@@ -866,6 +882,15 @@ describe("hooks", () => {
     const t = await started({ hooks: { onClose: () => Promise.resolve({ code: 1000, reason: "done" }) } });
     await t.engine.stop();
     expect(t.peer.closedWith).toEqual({ code: 1000, reason: "done" });
+    for (const [details, said] of [
+      [{ code: 4000 }, { code: 4000, reason: "" }],
+      [{ reason: "done" }, { code: 1001, reason: "done" }],
+      [{}, { code: 1001, reason: "Going away" }],
+    ] as const) {
+      const again = await started({ hooks: { onClose: () => details } });
+      await again.engine.stop();
+      expect(again.peer.closedWith).toEqual(said);
+    }
   });
 
   it("G-34 onCloseError is told a close that fails, and the stop goes on", async () => {

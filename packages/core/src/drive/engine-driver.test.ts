@@ -1,6 +1,7 @@
 // What listeners and signals of an engine do in the middle of its moves; `create-engine.test.ts` has the rest.
 import { ManualClock, mockTransport } from "@trunkline/core/testing";
 import { expect, it } from "vitest";
+import type { AbortSignalLike } from "../ports/abort-signal.ts";
 import { createEngine } from "./create-engine.ts";
 import type { Engine, EngineHooks, EngineState } from "./engine-hooks.ts";
 
@@ -52,16 +53,16 @@ it("G-19 a start in a listener to stopped is another run: each stop ends with it
   expect([second.now, engine.state, memory.alive]).toEqual(["resolved", "stopped", 0]);
 });
 
-it("G-18 a start in a listener is left alone by the stop that took too long", async () => {
+it("G-18 a start in a listener is left alone by the stops that took too long", async () => {
   const { engine, clock, memory } = setUp({ onClose: () => new Promise(() => {}) });
   await engine.start();
   let again: { now: unknown } | undefined;
   inListener(engine, "stopped", () => (again = fate(engine.start())));
-  const stop = fate(engine.stop({ timeoutMs: 50 }));
+  const stops = [fate(engine.stop({ timeoutMs: 50 })), fate(engine.stop({ timeoutMs: 50 }))];
   await settled();
   clock.advance(50);
   await settled();
-  expect(stop.now).toMatchObject({ name: "StopTimeoutError" });
+  for (const { now } of stops) expect(now).toMatchObject({ name: "StopTimeoutError" });
   expect([again?.now, engine.state, memory.alive]).toEqual(["resolved", "started", 1]);
 });
 
@@ -143,4 +144,38 @@ it("G-09 whatever onOpen throws is the cause, also what has no text", async () =
     expect(error).toEqual(startFailed);
     expect((error as Error).cause).toBe(thrown);
   }
+});
+
+it("G-35 a start in onRestartError, after exit and stop there, is another run", async () => {
+  const { engine, clock, memory } = setUp({
+    onOpen: ({ restarting }) => {
+      if (restarting) throw new Error("not now");
+    },
+    onRestartError: async ({ exit }) => {
+      exit();
+      await engine.stop();
+      await engine.start();
+    },
+  });
+  await engine.start();
+  memory.last.drop();
+  await settled();
+  clock.advance(1_000);
+  await settled();
+  expect([engine.state, memory.alive]).toEqual(["started", 1]);
+});
+
+it("G-16 the signals of a start are not listened to once the engine has stopped", async () => {
+  const listening = new Set<unknown>();
+  const signal: AbortSignalLike = {
+    aborted: false,
+    reason: "enough",
+    addEventListener: (_, listener) => void listening.add(listener),
+    removeEventListener: (_, listener) => void listening.delete(listener),
+  };
+  const { engine } = setUp();
+  await engine.start({ signal, lifetimeSignal: signal });
+  expect(listening.size).toBe(2);
+  await engine.stop();
+  expect(listening.size).toBe(0);
 });

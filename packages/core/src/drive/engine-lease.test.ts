@@ -150,3 +150,74 @@ it("G-23 any number of aborted ones leave the line at once", async () => {
   gate.release();
   expect([idle, gate.open]).toEqual([1, true]);
 });
+
+it("G-22 a lease goes on reading what came before a stop or a restart", async () => {
+  let finish = (): void => {};
+  for (const end of ["stop", "restart"]) {
+    const handling = new Promise<void>((resolve) => (finish = resolve));
+    const t = await started({
+      onMessage: async ({ restart }) => {
+        await handling;
+        restart();
+      },
+    });
+    if (end === "restart") t.memory.last.deliver("restart");
+    const lease = await t.engine.pause();
+    t.memory.last.deliver("question");
+    t.memory.last.deliver("answer");
+    expect(await lease.read()).toMatchObject({ data: "question" });
+    const stop = end === "stop" ? t.engine.stop() : undefined;
+    finish();
+    await settled();
+    expect(await lease.read()).toMatchObject({ data: "answer" });
+    expect(t.of("onClose")).toEqual([]);
+    lease.release();
+    await stop;
+    await settled();
+    expect([t.texts(), t.of("onClose").length]).toEqual([end === "restart" ? ["restart"] : [], 1]);
+  }
+});
+
+it("G-22 while a lease is held neither onOpen nor onRestartError starts, and what was stopped meanwhile never does", async () => {
+  const t = await started({
+    onOpen: ({ restarting }) => {
+      if (restarting) throw new Error("not now");
+    },
+  });
+  const hooks = () => [t.of("onOpen").length, t.of("onClose").length, t.of("onRestartError").length];
+  t.memory.last.drop();
+  await settled();
+  const lease = await t.engine.pause();
+  t.clock.advance(1_000);
+  await settled();
+  expect([t.memory.last.state, hooks()]).toEqual(["open", [1, 1, 0]]);
+  t.memory.last.drop();
+  await settled();
+  expect(hooks()).toEqual([1, 1, 0]);
+  lease.release();
+  await settled();
+  expect(hooks()).toEqual([1, 1, 1]);
+  t.clock.advance(5_000);
+  const again = await t.engine.pause();
+  await settled();
+  await t.engine.stop();
+  again.release();
+  await settled();
+  expect([t.engine.state, t.memory.alive, hooks()]).toEqual(["stopped", 0, [1, 1, 1]]);
+});
+
+it("G-33 a stop that gives up on a lease calls onClose all the same, once, and aborts handlers", async () => {
+  const t = await started({ onMessage: () => new Promise(() => {}), onClose: () => new Promise(() => {}) });
+  t.memory.last.deliver("slow");
+  const lease = await t.engine.pause();
+  const stop = caught(t.engine.stop({ timeoutMs: 50 }));
+  await settled();
+  expect(t.of("onMessage")[0]?.signal.aborted).toBe(false);
+  t.clock.advance(50);
+  expect(await stop).toMatchObject({ name: "StopTimeoutError" });
+  expect(t.of("onMessage")[0]?.signal.aborted).toBe(true);
+  await settled();
+  lease.release();
+  await settled();
+  expect(t.of("onClose")).toMatchObject([{ initiatedBy: "client", closeMessage: { code: 1006, reason: "" } }]);
+});

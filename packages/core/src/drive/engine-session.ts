@@ -186,6 +186,7 @@ export class EngineSession<Value> {
   /** Drops the connection without waiting for the peer; then it has ended, whatever the transport does. */
   terminate(cause?: unknown): void {
     if (this.close !== null) return;
+    this.#closedByHand = true;
     try {
       this.#link.terminate();
     } catch {

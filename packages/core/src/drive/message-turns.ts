@@ -103,7 +103,6 @@ export class MessageTurns<Value> {
       if (life.over) return;
       asked = true;
       if (life.wanted !== "exit") life.wanted = wanted;
-      life.session.drop();
       if (wanted === "exit") span.event("exit");
       // The hook that asks is over already: this is a turn of its own.
       if (over) this.#turn((late) => this.#endWith(late));

@@ -127,12 +127,12 @@ export class SessionLife<Value> {
     const { session } = this;
     const again = this.wanted === "restart" || (this.wanted === null && this.#parts.options.autoReconnect);
     this.#host.ending(again);
-    session.drop();
     const attributes = { session_id: session.id, restart: again, skip_close_connection: session.close !== null };
     await this.#parts.tracer.during("background.shutdown", { parent, attributes }, async (span) => {
       this.#closing = span;
+      // Whoever has a lease may read on.
       await this.held();
-      if (!this.#host.holds(this)) return;
+      session.drop();
       session.abort(new AbortError("the session has ended"));
       const goodbye = await this.#sayGoodbye();
       span.set({ close_code: goodbye.code, close_reason: goodbye.reason });
@@ -201,6 +201,8 @@ export class SessionLife<Value> {
     const context = { ...this.context(this.#closing), closeMessage, initiatedBy } as const;
     let details: Partial<CloseMessage> | void | undefined;
     const cut = new Promise<void>((resolve) => (this.#cut = resolve));
+    // A stop that gave up on a lease has dropped it already.
+    if (!this.#host.holds(this)) this.cut();
     const hook = this.call("onClose", async () => {
       details = await this.#parts.hooks.onClose?.(context);
     });
