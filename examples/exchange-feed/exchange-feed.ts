@@ -73,6 +73,8 @@ export class ExchangeFeed {
       hooks: {
         onOpen: (context) => this.#onOpen(context),
         onMessage: (context) => this.#onMessage(context),
+        // It may have been an answer: whose the next ones are would be anybody's guess.
+        onReadError: ({ restart }) => restart(),
         onClose: () => this.#onClose(),
       },
     });
@@ -178,6 +180,9 @@ export class ExchangeFeed {
       }
       case "heartbeat":
       case "time":
+        return true;
+      // What the exchange has learnt to say since.
+      default:
         return true;
     }
   }

@@ -7,6 +7,8 @@ export class FakeExchange {
   readonly url: string;
   /** Subscriptions asked for, over all connections ever, oldest first. */
   readonly asked: string[] = [];
+  /** Connections ever made. */
+  accepted = 0;
   readonly #server: WebSocketServer;
   #sequence = 0;
   /** Whether questions are answered. */
@@ -16,6 +18,7 @@ export class FakeExchange {
     this.#server = server;
     this.url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     server.on("connection", (socket) => {
+      this.accepted++;
       socket.on("message", (data) => {
         const { op, product } = JSON.parse((data as Buffer).toString()) as {
           readonly op: string;

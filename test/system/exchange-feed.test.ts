@@ -73,6 +73,32 @@ describe.each([
     expect(bids("A")).toEqual([[1, 10]]);
   });
 
+  it("begins anew when what came can't be read, which may have been an answer", async () => {
+    await open({ quietMs: 600_000 });
+    exchange.answers = false;
+    const waiting = feed.subscribe("A");
+    await until("it was asked", () => exchange.asked.length === 1);
+    exchange.say("{bad");
+    await expect(waiting).rejects.toThrow("lost before the answer");
+    exchange.answers = true;
+    await until("it has a connection again", () => exchange.accepted === 2 && exchange.connections === 1);
+    await until("its answers are its own", async () =>
+      feed.subscribe("A").then(
+        () => true,
+        () => false,
+      ),
+    );
+    await expect(feed.subscribe("NOPE")).rejects.toThrow("NOPE");
+  });
+
+  it("takes no notice of what it does not know", async () => {
+    await open();
+    await feed.subscribe("A");
+    exchange.say('{"type":"advertisement"}');
+    expect(await feed.time()).toBe(1_234);
+    expect(exchange.accepted).toBe(1);
+  });
+
   it("leaves a silent exchange, gives up an attempt it does not answer, and lives through bad frames", async () => {
     await open({ quietMs: 200, engine: { backoff: () => 10, onOpenTimeoutMs: 200 } });
     await feed.subscribe("A");

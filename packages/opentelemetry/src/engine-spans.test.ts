@@ -200,6 +200,23 @@ describe("the spans of an engine", () => {
     expect(attributes(t.of("callback.on_close")[0])).toEqual({ session_id: sessionId, has_close_message: false });
   });
 
+  it("G-51 tell that a hand is done because another ended the session", async () => {
+    let finish = (): void => {};
+    const t = setUp({
+      onMessage: ({ data, exit }) => {
+        if (data === "exit") exit();
+        return data === "slow" ? new Promise<void>((resolve) => (finish = resolve)) : undefined;
+      },
+    });
+    await t.engine.start();
+    t.memory.last.deliver("slow");
+    t.memory.last.deliver("exit");
+    await settled();
+    finish();
+    await settled();
+    expect(t.of("background.run").map(events)).toEqual([["exit", "worker_exit"], ["worker_exit"]]);
+  });
+
   it("G-51 tell a loss, and each attempt that failed with its error", async () => {
     let refuse = false;
     const t = setUp(

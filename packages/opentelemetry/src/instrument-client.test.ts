@@ -227,8 +227,24 @@ describe("an instrumented client", () => {
     welcome();
     expect(await telemetry.metric("trunkline.client.connections")).toEqual([1]);
     expect(client.status).toBe("connected");
+    await client.close({ timeoutMs: 0 });
+    expect(await telemetry.metric("trunkline.client.connections")).toEqual([0]);
+    expect(await telemetry.metric("trunkline.client.reconnects")).toEqual([1]);
     //
     expect((await telemetry.metrics()).filter((name) => !name.startsWith("trunkline."))).toEqual([]);
+  });
+
+  it("tells lag in seconds", async () => {
+    const { telemetry, welcome, event } = setUp();
+    welcome();
+    event({ time: Date.now() - 60_000 });
+    const [lag] = (await telemetry.metric("trunkline.client.lag")) as { sum: number }[];
+    expect(Math.floor((lag?.sum ?? 0) / 60)).toBe(1);
+  });
+
+  it("has methods that stay the same", () => {
+    const { client } = setUp();
+    for (const name of ["on", "health"]) expect(Reflect.get(client, name)).toBe(Reflect.get(client, name));
   });
 
   it("counts a connection that was there before it, and its end", async () => {

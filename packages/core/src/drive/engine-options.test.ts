@@ -56,6 +56,10 @@ describe("G-03 validation", () => {
   it("rejects what is no option, half a back-off and wrong kinds", () => {
     expect(fieldsOf({ readers: 4, autoReconnect: "yes", jitter: 2 })).toEqual(["readers", "autoReconnect", "jitter"]);
     expect(fieldsOf({ backoff: { baseSeconds: 5 } })).toEqual(["backoff.maxExponent"]);
+    expect([0, -1, Number.NaN, "4"].map((capSeconds) => fieldsOf({ backoff: { ...backoff, capSeconds } }))).toEqual(
+      Array(4).fill(["backoff.capSeconds"]),
+    );
+    expect(fieldsOf({ backoff: { ...backoff, capSeconds: 0.5 } })).toEqual([]);
     expect(fieldsOf({ backoff: 7 })).toEqual(["backoff"]);
     expect(fieldsOf({ backoff: () => 7, jitter: 0.5 })).toEqual([]);
   });
