@@ -1,6 +1,7 @@
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { createEngine, type EngineHooks, type EngineInit, type EngineOptions } from "@trunkline/core/engine";
+import type { Link, LinkListener, LinkRequest } from "@trunkline/core/ports";
 import { ManualClock, type MemoryPeer, mockTransport } from "@trunkline/core/testing";
 import { instrumentHooks, instrumentTransport } from "@trunkline/core/tracing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -38,6 +39,7 @@ function setUp(hooks: EngineHooks = {}, { onLink, options, ...init }: Setup = {}
     clock,
     spans,
     provider,
+    open: recorded.open,
     of: (name: string) => recorded.of(prefix + name),
     /** The names of a span and those around it, innermost first. */
     path(span: ReadableSpan | undefined): string[] {
@@ -57,6 +59,10 @@ function setUp(hooks: EngineHooks = {}, { onLink, options, ...init }: Setup = {}
   };
 }
 
+const deadLink: Link = { send: () => {}, close: () => {}, terminate: () => {}, bufferedAmount: 0, raw: null };
+const throwing = (): never => {
+  throw new Error("no");
+};
 const attributes = (span: ReadableSpan | undefined) =>
   Object.fromEntries(Object.entries(span?.attributes ?? {}).map(([name, value]) => [name.replace(prefix, ""), value]));
 const events = (span: ReadableSpan | undefined) => span?.events.map(({ name }) => name.replace(prefix, ""));
@@ -248,6 +254,31 @@ describe("the spans of an engine", () => {
     expect(restarts.map(events)).toEqual([["exception"], ["exit", "exception"]]);
     expect(restarts.map(({ status }) => status.code)).toEqual([SpanStatusCode.ERROR, SpanStatusCode.ERROR]);
     expect(t.of("callback.on_restart_error").map(attributes)).toEqual([{ retry_count: 0 }, { retry_count: 1 }]);
+  });
+
+  it.each<[string, (listener: LinkListener) => unknown]>([
+    ["gives nothing instead of a link", () => undefined],
+    ["gives a promise instead of a link", () => Promise.resolve(deadLink)],
+    ["never tells that it ended", () => deadLink],
+    ["throws when it is to end", () => ({ ...deadLink, terminate: throwing })],
+    ["throws instead of opening", throwing],
+    ["opens before open has returned", (listener) => (listener.onOpen(""), deadLink)],
+  ])("G-50 all of them end, and the start fails as without them, when a transport %s", async (_, open) => {
+    const transport = { name: "wrong", open: (_: LinkRequest, listener: LinkListener) => open(listener) as Link };
+    const t = setUp({}, { transport, options: { onOpenTimeoutMs: 50 } });
+    const clock = new ManualClock();
+    const bare = createEngine({ url: "ws://memory/", transport, hooks: {}, clock, options: { onOpenTimeoutMs: 50 } });
+    const starts = [t.engine, bare].map((engine) => engine.start().catch((error: unknown) => error as Error));
+    await settled();
+    t.clock.advance(50);
+    clock.advance(50);
+    const [traced, plain] = await Promise.all(starts);
+    expect(traced).toMatchObject({ name: "EngineStartError", message: (plain as Error).message });
+    expect(traced).toHaveProperty("cause.name", (plain as { cause?: Error }).cause?.name);
+    const said = (error: unknown) => ((error as Error).cause as Error).cause;
+    expect(String(said(traced))).toBe(String(said(plain)));
+    expect(t.open()).toEqual([]);
+    expect(t.spans.filter(({ name }) => name === "trunkline.transport.dial")).toHaveLength(1);
   });
 
   it("G-51 a start that fails has the error, and so has the attempt", async () => {

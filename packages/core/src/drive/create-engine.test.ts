@@ -1298,5 +1298,34 @@ it("a back-off that throws is told, and the default waits are used", async () =>
 });
 
 it("G-04 an engine without anything says all that is missing", () => {
-  expect(() => createEngine({} as EngineInit)).toThrow(InvalidOptionsError);
+  const said = (init: unknown): string => {
+    try {
+      createEngine(init as EngineInit);
+    } catch (error) {
+      expect(error).toBeInstanceOf(InvalidOptionsError);
+      return (error as Error).message;
+    }
+    return "nothing";
+  };
+  for (const nothing of [undefined, null, {}]) {
+    expect(
+      said(nothing)
+        .split("; ")
+        .map((problem) => problem.split(":", 1)[0]),
+    ).toEqual(["url", "transport", "hooks"]);
+  }
+  const { transport } = mockTransport();
+  const init = { url: "ws://memory/", transport, hooks: {} };
+  expect(said(init)).toBe("nothing");
+  const wrong = { decode: "json", protocols: "feed", logger: 7, clock: {}, hooks: { onOpen: 1, onMessage: null } };
+  expect(said({ ...init, ...wrong })).toBe(
+    [
+      "hooks.onOpen: expected a function, got number",
+      "hooks.onMessage: expected a function, got null",
+      "protocols: expected an array, got string",
+      "decode: expected a function, got string",
+      "logger: expected a Logger, got number",
+      "clock: expected a Clock, got object",
+    ].join("; "),
+  );
 });

@@ -99,15 +99,28 @@ export function createEngine<Value = string | Uint8Array>(init: EngineInit<Value
   };
 }
 
+const hookNames = ["onOpen", "onMessage", "onReadError", "onClose", "onCloseError", "onRestartError"] as const;
+
 function checkInit(init: unknown): void {
-  const { url, transport, hooks, tracerProvider: tracer } = (init ?? {}) as Partial<EngineInit>;
+  const given = (init ?? {}) as Partial<EngineInit>;
+  const { url, transport, hooks, protocols, decode, logger, clock, tracerProvider: tracer } = given;
   const problems = [
     typeof url === "string" && url !== "" ? null : `url: expected a ws: or wss: URL, got ${kindOf(url)}`,
     typeof transport?.open === "function" ? null : `transport: expected a Transport, got ${kindOf(transport)}`,
     typeof hooks === "object" && hooks !== null ? null : `hooks: expected an object, got ${kindOf(hooks)}`,
-    tracer === undefined || typeof tracer?.getTracer === "function"
-      ? null
-      : `tracerProvider: expected a TracerProvider, got ${kindOf(tracer)}`,
+    ...hookNames.map((name) =>
+      fault(`hooks.${name}`, hooks?.[name], "a function", (hook) => typeof hook === "function"),
+    ),
+    fault("protocols", protocols, "an array", Array.isArray),
+    fault("decode", decode, "a function", (value) => typeof value === "function"),
+    fault("logger", logger, "a Logger", (value) => typeof value?.error === "function"),
+    fault("clock", clock, "a Clock", (value) => typeof value?.setTimer === "function"),
+    fault("tracerProvider", tracer, "a TracerProvider", (value) => typeof value?.getTracer === "function"),
   ].filter((problem) => problem !== null);
   if (problems.length > 0) throw new InvalidOptionsError(problems.join("; "));
+}
+
+/** What is wrong with an option that may be left out, or null. */
+function fault<Value>(name: string, value: Value, expected: string, fits: (value: Value) => boolean): string | null {
+  return value === undefined || fits(value) ? null : `${name}: expected ${expected}, got ${kindOf(value)}`;
 }

@@ -31,7 +31,11 @@ export function instrumentTransport(transport: Transport, tracerProvider?: Trace
     open: (request, listener) => {
       const spans = new LinkSpans(tracer, request);
       try {
-        return spans.around(transport.open(request, spans.before(listener)));
+        const link: Partial<Link> | undefined = transport.open(request, spans.before(listener));
+        if (isLink(link)) return spans.around(link);
+        spans.refused(new UsageError("usage.bad-argument", "expected of the transport a link from open"));
+        // Whoever opens it judges it, as without spans.
+        return link as unknown as Link;
       } catch (error) {
         spans.refused(error);
         throw error;
@@ -103,7 +107,12 @@ class LinkSpans {
       },
       terminate: () => {
         if (!this.#dialling) this.#leave({ "websocket.close.code": CloseCode.abnormal });
-        link.terminate();
+        try {
+          link.terminate();
+        } finally {
+          // Should the transport not tell.
+          this.#end({ code: CloseCode.abnormal, reason: "" });
+        }
       },
       ...(link.pause && { pause: () => link.pause?.() }),
       ...(link.resume && { resume: () => link.resume?.() }),
@@ -174,6 +183,11 @@ class LinkSpans {
     const options = { kind: 2, attributes: { ...this.#attributes, ...attributes } };
     return this.#tracer.startSpan(`trunkline.transport.${name}`, options, contextOf());
   }
+}
+
+/** Whether a transport gave what it has to. */
+function isLink(link: Partial<Link> | undefined): link is Link {
+  return typeof link?.close === "function" && typeof link.terminate === "function";
 }
 
 function sized(data: string | Uint8Array): Record<string, unknown> {
