@@ -311,6 +311,18 @@ describe("the spans of an engine", () => {
     expect(t.of("start")[0]?.status.code).toBe(SpanStatusCode.ERROR);
   });
 
+  it("G-50 a stop that gives up on a lease ends all but the hook that never returns", async () => {
+    const t = setUp({ onClose: () => new Promise(() => {}) });
+    await t.engine.start();
+    await t.engine.pause();
+    const stop = t.engine.stop({ timeoutMs: 50 }).catch(() => {});
+    await settled();
+    t.clock.advance(50);
+    await stop;
+    await settled();
+    expect(t.open()).toEqual(["trunkline.engine.callback.on_close"]);
+  });
+
   it("G-50 a stop that gives up ends the shutdown, too", async () => {
     const t = setUp({ onClose: () => new Promise<undefined>(() => {}) });
     await t.engine.start();

@@ -221,3 +221,28 @@ it("G-33 a stop that gives up on a lease calls onClose all the same, once, and a
   await settled();
   expect(t.of("onClose")).toMatchObject([{ initiatedBy: "client", closeMessage: { code: 1006, reason: "" } }]);
 });
+
+it("G-12 a read of onOpen ends with the attempt, whatever the peer does", async () => {
+  const clock = new ManualClock();
+  const memory = mockTransport();
+  let read: Promise<unknown> | undefined;
+  const hooks: EngineHooks = {
+    onOpen: async ({ conn }) => {
+      memory.last.vanish();
+      read = caught(conn.read());
+      await read;
+    },
+  };
+  const engine = createEngine({
+    url: "ws://memory/",
+    transport: memory.transport,
+    hooks,
+    clock,
+    options: { onOpenTimeoutMs: 50 },
+  });
+  const start = caught(engine.start());
+  await settled();
+  clock.advance(50);
+  expect(await start).toMatchObject({ cause: { name: "TimeoutError" } });
+  expect(await read).toMatchObject({ name: "AlreadyClosedError" });
+});
