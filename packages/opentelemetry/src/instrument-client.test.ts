@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { type ClientOptions, createClient, createOutbox, events, sync } from "@trunkline/core";
 import { ManualClock, memoryTransport } from "@trunkline/core/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -89,6 +89,22 @@ describe("a listener of an instrumented client", () => {
     }
     const ids = telemetry.spans().map(({ attributes }) => attributes["trunkline.connection.id"]);
     expect(ids).toEqual(["first", "first", "second", "second"]);
+  });
+
+  it("begins a trace of its own where the propagator reads nothing", () => {
+    const { raw, memory, event } = setUp();
+    const telemetry = recordTelemetry();
+    const late = createClient({ url: "x", transport: memory.transport });
+    onTestFinished(() => Promise.all([raw.close({ timeoutMs: 0 }), late.close({ timeoutMs: 0 })]).then(() => {}));
+    const propagator = { fields: () => [], inject() {}, extract: (context: Context) => context };
+    instrumentClient(late, { ...telemetry, propagator }).on("tick", () => {});
+    memory.last.accept();
+    const streams = [{ channel: "c", position: { epoch: "e", offset: 0, tag: "t0" }, verdict: "fresh" }];
+    const connected = { type: "connected", connection: "connection-1", heartbeatMs: 0, spreadMs: 0, streams };
+    memory.last.deliver(JSON.stringify(connected));
+    event({ meta });
+    expect(telemetry.spans()).toHaveLength(1);
+    expect(telemetry.spans()[0]?.parentSpanContext).toBeUndefined();
   });
 
   it("begins a trace of its own for an event without one", () => {
