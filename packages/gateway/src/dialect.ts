@@ -17,6 +17,8 @@ export function frameText(dialect: Dialect, frame: Exclude<GatewayFrame, { reado
     case "pong":
     case "verdict":
     case "published":
+    case "presence":
+    case "history":
     case "auth":
     case "drain":
       return null;

@@ -49,6 +49,8 @@ export function controlBlock(frame: Exclude<GatewayFrame, { readonly type: "even
       return comment;
     case "pong":
     case "published":
+    case "presence":
+    case "history":
     case "auth":
     case "drain":
     case "error":

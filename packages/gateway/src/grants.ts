@@ -9,7 +9,7 @@ import type { Connection } from "./connection.ts";
 import type { Authorize, Permission } from "./options.ts";
 import { type DecideScope, scopeOf } from "./scope.ts";
 import type { RefusalStatus } from "./session-state.ts";
-import { type SubscriptionSource, united } from "./subscription-source.ts";
+import { type SourceChannels, type SubscriptionSource, united } from "./subscription-source.ts";
 
 export interface GrantsOptions {
   readonly scope: DecideScope | undefined;
@@ -57,7 +57,7 @@ export class Grants {
   /** The channels that a connection is on by itself. Never rejects. */
   async channels(
     connection: Connection,
-  ): Promise<{ readonly ok: true; readonly channels: ReadonlySet<string> } | NotGranted> {
+  ): Promise<{ readonly ok: true; readonly channels: SourceChannels } | NotGranted> {
     const { principal, scope, request } = connection;
     const visitor = {
       principal,

@@ -22,7 +22,7 @@ export function reconsider(state: Open | Draining): UpStep {
   return [next, [{ kind: "grant", turn: next.streams.turn, principal }, ...asked]];
 }
 
-/** PROTOCOL §2.8. Whoever is still on the way in asks when it gets there. */
+/** PROTOCOL §2.9. Whoever is still on the way in asks when it gets there. */
 export function onReauthorize(state: LiveState): readonly [next: LiveState, effects: readonly SessionEffect[]] {
   return isUp(state) ? reconsider(state) : [state, []];
 }

@@ -40,7 +40,7 @@ const entry = (endsAt: number, principal: Principal = ada): SessionInput[] => [
 function grantOwn([state, effects]: SessionStep): SessionStep {
   const grant = effects.find((effect) => effect.kind === "grant");
   if (grant === undefined || grant.turn > 0) return [state, effects];
-  const channels = new Set(ownChannels(grant.principal));
+  const channels = new Map(ownChannels(grant.principal).map((channel) => [channel, undefined]));
   const [next, more] = step(state, { kind: "granted", turn: 0, channels }, config);
   return [next, [...effects.filter((effect) => effect !== grant), ...more]];
 }

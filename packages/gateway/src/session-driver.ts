@@ -2,7 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { UsageError } from "@trunkline/core/errors";
 import type { Clock, Logger } from "@trunkline/core/ports";
-import { CloseCode, type StreamPosition, type StreamRequest, type Verdict, channelProblem } from "@trunkline/core/wire";
+import {
+  type AnswerFrame,
+  CloseCode,
+  type StreamPosition,
+  type Verdict,
+  channelProblem,
+  maxRewind,
+} from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import type { Authenticated, Entrance } from "./auth/entrance.ts";
 import { type Principal, streamName } from "./auth/principal.ts";
@@ -23,7 +30,7 @@ import type { Expulsion, Revocable } from "./revocation.ts";
 import { openSession, step } from "./session.ts";
 import { nextDue } from "./session-auth.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
-import type { Decision, Question } from "./session-streams.ts";
+import type { Decision, Question, StreamStart } from "./session-streams.ts";
 import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
@@ -291,6 +298,14 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
         return this.#leave(effect.channel);
       case "publish":
         return void this.#publish(effect);
+      case "presence":
+        return this.#answer({
+          type: "presence",
+          ref: effect.ref,
+          refused: (effect.enter ?? []).map(({ channel }) => ({ channel, error: noPresence })),
+        });
+      case "history":
+        return void this.#history(effect);
       case "refused":
         countRefused(this.#host.stats, effect.code);
         return this.#host.logger.info("refused", { connection: this.id, code: effect.code });
@@ -423,13 +438,32 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     const sinceFirst = retryMs === undefined ? undefined : retryMs + (this.#host.clock.now() - this.#greetedAt);
     const outcome = await this.#host.publishing.publish(this, request, sinceFirst);
     const answer = outcome.ok ? outcome.receipt : { error: outcome.error };
-    this.#input({ kind: "published", answer: { type: "published", ref, ...answer } });
+    this.#answer({ type: "published", ref, ...answer });
   }
 
-  #addFeed({ channel, position }: StreamRequest): Feed {
+  async #history({ ref, channel, before, limit }: Extract<SessionEffect, { readonly kind: "history" }>): Promise<void> {
+    const feed = this.#feeds?.get(channel);
+    if (feed === undefined || feed.stage === "opening") return this.#answer({ type: "history", ref, error: notOn });
+    try {
+      const most = Math.min(limit ?? defaultPage, maxPage);
+      const page = await this.#host.hub.past(feed, before ?? Infinity, most);
+      // It may have been taken off meanwhile.
+      const may = this.#feeds?.has(channel) === true;
+      this.#answer(may ? { type: "history", ref, ...page } : { type: "history", ref, error: notOn });
+    } catch (cause) {
+      this.#host.logger.warn("a stream's history can't be read", { connection: this.id, cause });
+      this.#answer({ type: "history", ref, error: unreadable });
+    }
+  }
+
+  #answer(answer: AnswerFrame): void {
+    this.#input({ kind: "answered", answer });
+  }
+
+  #addFeed({ channel, position, rewind }: StreamStart): Feed {
     const { account } = this.principal;
     // Over WebSocket the plain dialect has no positions: it is always from now on.
-    const feed = this.#host.hub.join(this, streamName(account, channel), channel, position ?? null);
+    const feed = this.#host.hub.join(this, streamName(account, channel), channel, position ?? null, rewound(rewind));
     this.#feeds ??= new Map();
     const before = this.#feeds.get(channel);
     this.#feeds.set(channel, feed);
@@ -438,7 +472,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     return feed;
   }
 
-  async #prepare(streams: readonly StreamRequest[]): Promise<void> {
+  async #prepare(streams: readonly StreamStart[]): Promise<void> {
     const { hub, clock } = this.#host;
     const feeds = streams.map((stream) => this.#addFeed(stream));
     try {
@@ -477,7 +511,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     if (this.#host.stats.draining) this.drain(this.#host.spreadMs());
   }
 
-  async #join(stream: StreamRequest): Promise<void> {
+  async #join(stream: StreamStart): Promise<void> {
     const { hub } = this.#host;
     const feed = this.#addFeed(stream);
     try {
@@ -514,6 +548,17 @@ const comeBack = {
   code: CloseCode.tryAgainLater,
   reason: "what this connection may hear changed while it came in; come back",
 };
+
+/** Events of one page of history: when nothing is said, and at most. */
+const defaultPage = 100;
+const maxPage = 1000;
+const notOn = { code: "gateway.forbidden", message: "this connection is not on this channel: subscribe first" };
+const unreadable = { code: "gateway.unavailable", message: "the history can't be read now; ask again shortly" };
+const noPresence = { code: "gateway.unsupported", message: "this gateway does not say who is there" };
+
+function rewound(rewind: number | undefined): number | null {
+  return rewind === undefined ? null : Math.min(rewind, maxRewind);
+}
 
 function checked(method: string, channel: string): string {
   const problem = channelProblem(channel);

@@ -19,7 +19,8 @@ import {
   refusal,
   send,
 } from "./session-state.ts";
-import { type Streams, answerSubscribe, isBarred, source, taken } from "./session-streams.ts";
+import type { SourceChannels } from "./subscription-source.ts";
+import { type StreamStart, type Streams, answerSubscribe, isBarred, source, taken } from "./session-streams.ts";
 
 /** Behind `hello`, or where the plain dialect begins. */
 export function enter(
@@ -69,7 +70,7 @@ function identified(state: Entering, principal: Principal): SessionStep {
 }
 
 /** What it is on by itself is known: gateway code gets to see it. */
-export function onEntranceGranted(state: Entering, channels: ReadonlySet<string>): SessionStep {
+export function onEntranceGranted(state: Entering, channels: SourceChannels): SessionStep {
   if (state.step !== "granting") return [state, []];
   const { own, link } = state;
   const announce: SessionEffect = { kind: "announce", link };
@@ -77,7 +78,7 @@ export function onEntranceGranted(state: Entering, channels: ReadonlySet<string>
     const [streams] = source(state.streams, channels);
     return [{ ...state, step: "announcing", streams }, [announce]];
   }
-  const [first] = channels;
+  const [first] = channels.keys();
   if (first === undefined) return refusal(state.dialect, 400, nothingOwn);
   const { position } = own;
   const offered = position === undefined ? null : new Map([[first, position]]);
@@ -113,11 +114,10 @@ export function onAnnounced(state: LiveState, config: SessionConfig): SessionSte
 export function thenPrepare(state: Entering, effects: readonly SessionEffect[]): SessionStep {
   if (state.streams.waiting !== null) return [state, effects];
   if (isBarred(state.streams)) return barred(state.refused.get(state.streams.only ?? ""));
-  const streams: StreamRequest[] = [];
-  for (const [channel] of state.streams.on) {
-    const position = state.streams.offered?.get(channel);
-    streams.push(position === undefined ? { channel } : { channel, position });
-  }
+  const asked = new Map(state.asked.map((request) => [request.channel, request]));
+  const streams: StreamStart[] = [];
+  for (const [channel] of state.streams.on)
+    streams.push({ channel, position: state.streams.offered?.get(channel), rewind: asked.get(channel)?.rewind });
   return [{ ...state, step: "preparing" }, [...effects, { kind: "prepare", streams }]];
 }
 
@@ -148,7 +148,7 @@ export function onPrepared(
     bad,
     bucket,
     unanswered: 0,
-    publishing: 0,
+    unansweredRequests: 0,
     refreshing: false,
   };
   const { heartbeatMs, frameBytes, subscriptions } = config;

@@ -25,7 +25,7 @@ const subscribe = (...channels: string[]): SessionInput =>
 const granted = (turn: number, ...channels: string[]): SessionInput => ({
   kind: "granted",
   turn,
-  channels: new Set(channels),
+  channels: new Map(channels.map((channel) => [channel, undefined])),
 });
 const denied = (turn: number, status: RefusalStatus = 403): SessionInput => ({
   kind: "denied",
@@ -99,7 +99,7 @@ describe("on the way in", () => {
   });
 });
 
-describe("§2.8 reauthorize", () => {
+describe("§2.9 reauthorize", () => {
   it("asks the sources about all, and the authorizer about what it had allowed and what waits for it", () => {
     const way = [...up("a"), subscribe("b", "c"), authorized(0, "b", true)];
     expect(play([...way, reauthorize]).last).toEqual([

@@ -17,7 +17,7 @@ export function onGranted(state: LiveState, { turn, channels }: Granted): Sessio
   if (state.phase === "entering") return onEntranceGranted(state, channels);
   if (!isUp(state)) return [state, []];
   const [streams, answers] = source(state.streams, channels);
-  return isBarred(streams) ? barred() : withStreams(state, [taken(streams, channels), answers]);
+  return isBarred(streams) ? barred() : withStreams(state, [taken(streams, channels.keys()), answers]);
 }
 
 export function onDenied(state: LiveState, { turn, status, error }: Denied): SessionStep {

@@ -115,7 +115,11 @@ class Play {
         for (const channel of this.#off) if (!named.has(channel)) this.#off.delete(channel);
         this.#heard = named;
       }
-      return this.#input({ kind: "granted", turn: question.turn, channels: named });
+      return this.#input({
+        kind: "granted",
+        turn: question.turn,
+        channels: new Map([...named].map((channel) => [channel, undefined])),
+      });
     }
     const { channel, turn } = question;
     const before = new Set(this.#on);

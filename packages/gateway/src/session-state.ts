@@ -1,10 +1,11 @@
 // What a session is made of: its states, what happens to it, and what it asks for. Types and the smallest steps.
 import {
+  type AnswerFrame,
   CloseCode,
   type GatewayFrame,
-  type Position,
+  type HistoryFrame,
+  type PresenceFrame,
   type PublishRequest,
-  type PublishedFrame,
   type StreamPosition,
   type StreamRequest,
   type Verdict,
@@ -14,7 +15,8 @@ import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
 import type { TokenLife } from "./session-auth.ts";
 import type { Read, TokenBucket } from "./session-frames.ts";
-import type { Decision, Question, Streams } from "./session-streams.ts";
+import type { Decision, Question, StreamStart, Streams } from "./session-streams.ts";
+import type { SourceChannels } from "./subscription-source.ts";
 
 /** What all connections of a gateway share. Times in milliseconds. */
 export interface SessionConfig {
@@ -27,7 +29,7 @@ export interface SessionConfig {
   readonly burst: number;
   /** Whether clients may ask for streams: somebody has to decide. */
   readonly canSubscribe: boolean;
-  /** Publishes of one connection that may be unanswered. */
+  /** Publishes of one connection that may be unanswered, and other requests. */
   readonly pendingPublishes: number;
 }
 
@@ -73,8 +75,8 @@ export interface Open extends Alive {
   readonly phase: "open";
   /** Pings that nothing was heard since. */
   readonly unanswered: number;
-  /** Publishes without an answer. */
-  readonly publishing: number;
+  /** Publishes and other requests without an answer. */
+  readonly unansweredRequests: number;
   /** Whether a fresh token is being looked at. */
   readonly refreshing: boolean;
 }
@@ -113,7 +115,7 @@ export interface Authenticated {
 export interface Granted {
   readonly kind: "granted";
   readonly turn: number;
-  readonly channels: ReadonlySet<string>;
+  readonly channels: SourceChannels;
 }
 export interface Denied {
   readonly kind: "denied";
@@ -139,8 +141,8 @@ export type SessionInput =
   | { readonly kind: "authorized"; readonly answers: readonly Decision[] }
   /** Every stream of the `prepare` effect has its verdict. */
   | Prepared
-  /** What became of a `publish` effect. */
-  | { readonly kind: "published"; readonly answer: PublishedFrame }
+  /** What became of a `publish`, `presence` or `history` effect. */
+  | { readonly kind: "answered"; readonly answer: AnswerFrame }
   /** Gateway code puts the connection on a channel, or takes it off. */
   | { readonly kind: "subscribe" | "unsubscribe"; readonly channel: string }
   /** Time has passed. `quiet`: where the streams are that nothing was sent of since the last ping. */
@@ -168,13 +170,16 @@ export type SessionEffect =
   /** Answered by `authorized`, with others or alone. */
   | Question
   /** Joins these streams without sending anything. Answered by `prepared`, or by `superseded`. */
-  | { readonly kind: "prepare"; readonly streams: readonly StreamRequest[] }
+  | { readonly kind: "prepare"; readonly streams: readonly StreamStart[] }
   /** Lets the prepared streams flow. */
   | { readonly kind: "start" }
   /** Joins one stream, or joins it again from `position`; its verdict is sent when it is known. */
-  | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
+  | ({ readonly kind: "join" } & StreamStart)
   | { readonly kind: "leave"; readonly channel: string }
-  /** Answered by `published`. `retryMs`: the first attempt was so long before `connected`. */
+  /** Answered by `answered`. */
+  | ({ readonly kind: "presence" } & Omit<PresenceFrame, "type">)
+  | ({ readonly kind: "history" } & Omit<HistoryFrame, "type">)
+  /** Answered by `answered`. `retryMs`: the first attempt was so long before `connected`. */
   | {
       readonly kind: "publish";
       readonly ref: number;

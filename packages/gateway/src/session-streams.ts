@@ -1,6 +1,7 @@
 // Which streams a connection is on, which it asks for, and what it is answered. Pure.
 import type { Position, StreamRequest, Verdict } from "@trunkline/core/wire";
 import { grantProblem } from "./channel-grant.ts";
+import type { SourceChannels } from "./subscription-source.ts";
 
 /** Who put a connection on a channel; several may have, so these are bits. */
 const GrantedBy = { source: 1, code: 2, authorizer: 4 } as const;
@@ -58,9 +59,16 @@ export const noStreams: Streams = {
   only: null,
 };
 
+/** Where somebody begins on a stream: from a position, or else with `rewind` events, or else from now on. */
+export interface StreamStart {
+  readonly channel: string;
+  readonly position: Position | undefined;
+  readonly rewind?: number | undefined;
+}
+
 type StreamAnswer =
   | Question
-  | { readonly kind: "join"; readonly channel: string; readonly position: Position | undefined }
+  | ({ readonly kind: "join" } & StreamStart)
   | { readonly kind: "leave"; readonly channel: string }
   | { readonly kind: "verdict"; readonly verdict: Verdict };
 
@@ -85,11 +93,11 @@ export function answerSubscribe(
   const undecided = new Map(streams.undecided);
   const requests = new Map(asked.map((request) => [request.channel, request]));
   const answers = [...requests.values()].map<StreamAnswer | null>((request) => {
-    const { channel, position, token } = request;
+    const { channel, token } = request;
     const grant = streams.on.get(channel);
     // Another permission may last longer than the one that ends.
     const renews = grant !== undefined && grant.endsAt < Infinity && token !== undefined && token !== grant.token;
-    if (grant !== undefined && !renews) return { kind: "join", channel, position };
+    if (grant !== undefined && !renews) return joinAs(request);
     const problem = grantProblem(channel);
     if (problem !== null) return refused(channel, "gateway.bad-request", `channel: ${problem}`);
     if (!canSubscribe) return forbidden(channel);
@@ -151,13 +159,13 @@ export function authorized(streams: Streams, decisions: readonly Decision[]): An
     if (request === undefined) continue;
     if (allowed) {
       on.set(channel, { by: (grant?.by ?? 0) | GrantedBy.authorizer, token: request.token, endsAt });
-      answers.push({ kind: "join", channel, position: request.position });
+      answers.push(joinAs(request));
       continue;
     }
     // Another permission took the place of the one that let it in.
     const [left] = grant === undefined ? [] : ungrant(on, channel, GrantedBy.authorizer);
     if (left !== undefined) answers.push(left);
-    answers.push(on.has(channel) ? { kind: "join", channel, position: request.position } : forbidden(channel));
+    answers.push(on.has(channel) ? joinAs(request) : forbidden(channel));
   }
   const next = {
     ...without(streams, done),
@@ -189,15 +197,29 @@ export function recheck(streams: Streams): Answered {
 }
 
 /** The sources name the channels of the connection: what is new is put on, what they name no more is taken off. */
-export function source(streams: Streams, channels: ReadonlySet<string>): Answered {
+export function source(streams: Streams, channels: SourceChannels): Answered {
   const on = new Map(streams.on);
   const before = new Set(streams.sourced);
   const gone = streams.sourced.filter((channel) => !channels.has(channel));
   const answers = gone.flatMap((channel) => ungrant(on, channel, GrantedBy.source));
   // Whoever left one that was granted before, or was taken off it, stays off.
-  const added = [...channels].filter((channel) => !before.has(channel));
-  const [next, joins] = putOnAll({ ...streams, on, sourced: [...channels] }, added, GrantedBy.source);
+  const added = [...channels.keys()].filter((channel) => !before.has(channel));
+  const offered = withOffers(streams.offered, added, channels);
+  const [next, joins] = putOnAll({ ...streams, on, offered, sourced: [...channels.keys()] }, added, GrantedBy.source);
   return [next, [...answers, ...joins]];
+}
+
+/** What the client named itself counts before what a source says. */
+function withOffers(
+  offered: Streams["offered"],
+  added: readonly string[],
+  channels: SourceChannels,
+): Streams["offered"] {
+  const named = added.flatMap((channel) => {
+    const position = channels.get(channel);
+    return position === undefined ? [] : [[channel, position] as const];
+  });
+  return named.length === 0 ? offered : new Map([...named, ...(offered ?? [])]);
 }
 
 /** Takes one of those back who put a connection on a channel; it is taken off with the last one. */
@@ -246,7 +268,8 @@ function putOnAll(streams: Streams, channels: readonly string[], by: number): An
   }
   const { waiting, offered } = streams;
   const joins = added.map<StreamAnswer>((channel) => {
-    return { kind: "join", channel, position: waiting?.get(channel)?.position ?? offered?.get(channel) };
+    const asked = waiting?.get(channel);
+    return { ...joinAs({ ...asked, channel }), position: asked?.position ?? offered?.get(channel) };
   });
   return [changed ? { ...without(streams, added), on } : streams, joins];
 }
@@ -314,6 +337,10 @@ function without(streams: Streams, channels: readonly string[]): Streams {
   const waiting = new Map(streams.waiting);
   if (channels.filter((channel) => waiting.delete(channel)).length === 0) return streams;
   return { ...streams, waiting: waiting.size === 0 ? null : waiting };
+}
+
+function joinAs({ channel, position, rewind }: StreamRequest): Extract<StreamAnswer, { readonly kind: "join" }> {
+  return { kind: "join", channel, position, ...(rewind !== undefined && { rewind }) };
 }
 
 function refused(channel: string, code: string, message: string): StreamAnswer {

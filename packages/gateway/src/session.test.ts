@@ -26,7 +26,7 @@ const position: Position = { epoch: "e", offset: 3, tag: "t" };
 function grantOwn([state, effects]: SessionStep, settings: SessionConfig): SessionStep {
   const grant = effects.find((effect) => effect.kind === "grant");
   if (grant === undefined || grant.turn > 0) return [state, effects];
-  const channels = new Set(ownChannels(grant.principal));
+  const channels = new Map(ownChannels(grant.principal).map((channel) => [channel, undefined]));
   const [next, more] = step(state, { kind: "granted", turn: 0, channels }, settings);
   return [next, [...effects.filter((effect) => effect !== grant), ...more]];
 }
@@ -396,7 +396,7 @@ describe("an open connection", () => {
       ...entry,
       text({ type: "publish", ref: 7, ...request, retryMs: 5, toString: 1 }),
       { kind: "drain", spreadMs: 0 },
-      { kind: "published", answer },
+      { kind: "answered", answer },
       text({ type: "publish", ref: 8, event: "e" }),
     ]);
     expect(effects[5]).toEqual([{ kind: "publish", ref: 7, request, retryMs: 5 }]);
@@ -412,7 +412,7 @@ describe("an open connection", () => {
       publish(1),
       publish(2),
       publish(3),
-      { kind: "published", answer },
+      { kind: "answered", answer },
       publish(4),
     ]);
     expect(effects[7]).toMatchObject([
@@ -430,7 +430,7 @@ describe("an open connection", () => {
       text({ type: "publish", ref: 1, event: 7 }),
       text({ type: "publish", ref: 1, event: "e" }),
       { kind: "gone" },
-      { kind: "published", answer },
+      { kind: "answered", answer },
     ]);
     expect(effects[5]).toMatchObject([{ frame: { code: "peer.bad-frame" } }]);
     expect(effects[6]).toMatchObject([{ frame: { code: "peer.bad-frame" } }]);

@@ -1,19 +1,18 @@
 // One connection, decided: input and state in, state and effects out. PROTOCOL §2–§5. Pure and total: no clock, no dice, no
 // socket; an input that means nothing in a phase changes nothing.
-import { CloseCode, type GatewayFrame, type PublishFrame, byteLength, maxHelloBytes } from "@trunkline/core/wire";
+import { CloseCode, type GatewayFrame, byteLength, maxHelloBytes } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
 import { unreachable } from "./dialect.ts";
 import { onReauthorize, withStreams } from "./session-answers.ts";
 import { expired, lifeOf, onAuth, onNotRefreshed, onNotice, onRefreshed } from "./session-auth.ts";
 import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected } from "./session-entry.ts";
 import { onAuthorized, onDenied, onGranted, onPutOn, onTakeOff } from "./session-grants.ts";
+import { onAnswered, onRequest } from "./session-requests.ts";
 import { type Read, type TokenBucket, readFrame, takeTokens } from "./session-frames.ts";
 import {
   type Alive,
-  type Draining,
   type Greeting,
   type LiveState,
-  type Open,
   type SessionConfig,
   type SessionInput,
   type SessionState,
@@ -87,9 +86,8 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
         (soFar, read) => then(soFar, (next) => onRead(next, read, input.now, config)),
         onPrepared(state, input, config),
       );
-    case "published":
-      if (!isUp(state)) return [state, []];
-      return [{ ...state, publishing: state.publishing - 1 }, [send(input.answer)]];
+    case "answered":
+      return isUp(state) ? onAnswered(state, input.answer) : [state, []];
     case "subscribe":
       return onPutOn(state, input.channel);
     case "unsubscribe":
@@ -176,7 +174,9 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
     case "unsubscribe":
       return withStreams(state, leave(state.streams, frame.channels ?? everyChannel(state.streams)));
     case "publish":
-      return onPublish(state, frame, config);
+    case "presence":
+    case "history":
+      return onRequest(state, frame, config);
     case "auth":
       return onAuth(state, frame.token);
     case "ping":
@@ -189,30 +189,8 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
 }
 
 function unsupported(type: string): Exclude<GatewayFrame, { readonly type: "event" }> {
-  const message = `type: expected hello, subscribe, unsubscribe, auth, publish, ping or pong, got ${JSON.stringify(type.slice(0, 64))}`;
+  const message = `type: expected hello, subscribe, unsubscribe, publish, presence, history, auth, ping or pong, got ${JSON.stringify(type.slice(0, 64))}`;
   return { type: "error", code: "gateway.unsupported", message };
-}
-
-/** PROTOCOL §8.5. Fields that are not ours are left out, as everywhere. */
-function onPublish(
-  state: Open | Draining,
-  { ref, event, data, channel, key, id, meta, retryMs }: PublishFrame,
-  { pendingPublishes }: SessionConfig,
-): SessionStep {
-  if (state.publishing >= pendingPublishes) {
-    const code = "gateway.limit";
-    const message = `expected at most ${pendingPublishes} publishes without an answer, got one more; wait for answers`;
-    return [state, [{ kind: "refused", code }, send({ type: "published", ref, error: { code, message } })]];
-  }
-  const request = {
-    event,
-    ...(data !== undefined && { data }),
-    ...(channel !== undefined && { channel }),
-    ...(key !== undefined && { key }),
-    ...(id !== undefined && { id }),
-    ...(meta !== undefined && { meta }),
-  };
-  return [{ ...state, publishing: state.publishing + 1 }, [{ kind: "publish", ref, request, retryMs }]];
 }
 
 function onBad(state: LiveState, problem: string): SessionStep {

@@ -1,6 +1,8 @@
 // Sources of subscription: which channels a connection is on by itself. What all sources of a gateway say is united (ADR 7).
 import { GatewayError, UsageError } from "@trunkline/core/errors";
+import type { Registered } from "@trunkline/core/ports";
 import { allChannel } from "@trunkline/core/publish";
+import type { Position } from "@trunkline/core/wire";
 import { type Principal, ownChannels } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import { grantProblem } from "./channel-grant.ts";
@@ -17,12 +19,18 @@ export interface Visitor {
   readonly mayListen: (channel: string) => Promise<boolean>;
 }
 
+/** A channel, or one with the position that a connection begins from which names none itself; null: from now on. */
+type SourceChannel = string | Registered;
+
+/** The channels of a connection, with where it begins on them unless it knows better. */
+export type SourceChannels = ReadonlyMap<string, Position | undefined>;
+
 /**
  * Names the channels of a connection, inside its account: when it comes in, and again at `gateway.reauthorize`. To refuse the connection, throw a
  * `GatewayError` with `gateway.unauthorized` or `gateway.forbidden`: its message is for the peer. Anything else that is thrown is a failure
  * of the gateway, and that connection's alone: 1011, or 500 over HTTP.
  */
-export type SubscriptionSource = (visitor: Visitor) => Iterable<string> | Promise<Iterable<string>>;
+export type SubscriptionSource = (visitor: Visitor) => Iterable<SourceChannel> | Promise<Iterable<SourceChannel>>;
 
 /** The default: `account.<id>` for secret keys, its one channel for a public key, its `channels` for a user. */
 export function byAccount(): SubscriptionSource {
@@ -55,18 +63,20 @@ const pathForbidden = "this connection may not listen to the channel that its pa
  * What all `sources` say, each channel once.
  * @throws what a source throws; {GatewayError} `gateway.bad-request` when a name can't be one
  */
-export async function united(sources: readonly SubscriptionSource[], visitor: Visitor): Promise<ReadonlySet<string>> {
-  const channels = new Set<string>();
+export async function united(sources: readonly SubscriptionSource[], visitor: Visitor): Promise<SourceChannels> {
+  const channels = new Map<string, Position | undefined>();
   // All at once: one that is slow does not wait for another.
   const answers = await Promise.all(sources.map(async (source) => source(visitor)));
   for (const answer of answers) {
     // It would be taken for a list of letters.
     if (typeof answer === "string")
       throw new UsageError("usage.bad-argument", "subscriptions: expected a list of channels, got a string");
-    for (const channel of answer) {
+    for (const each of answer) {
+      const { channel, position } = typeof each === "string" ? { channel: each, position: null } : each;
       const problem = grantProblem(channel);
       if (problem !== null) throw new GatewayError("gateway.bad-request", `channel: ${problem}`);
-      channels.add(channel);
+      // Whoever names a position names a channel for good; others only say that it is one of them.
+      channels.set(channel, position ?? channels.get(channel));
     }
   }
   return channels;

@@ -50,7 +50,8 @@ export function decideVerdict(channel: string, cursor: Position | undefined, pag
   if (cursor.epoch !== head.epoch) return gap("epoch", 1, head.offset);
   if (cursor.offset > head.offset) return gap("future", 1, head.offset);
   if (cursor.offset < log.floor) return gap("retention", cursor.offset + 1, head.offset);
-  if (log.tagAtStart !== null && log.tagAtStart !== cursor.tag) return gap("fork", 1, head.offset);
+  // Whoever lost the link before the first event of a rewind knows where it is, and not what is there.
+  if (log.tagAtStart !== null && cursor.tag !== "" && log.tagAtStart !== cursor.tag) return gap("fork", 1, head.offset);
   const count = head.offset - cursor.offset;
   if (snapshot) return { channel, verdict: "snapshot", position: head, count, changes };
   return { channel, verdict: "recovered", position: head, count, ...some };

@@ -12,6 +12,8 @@ interface Stream {
   state: StreamState;
   /** The permission it is asked for with. */
   token?: string;
+  /** How many of its newest events it begins with. */
+  rewind?: number | undefined;
   /** A `ping` has found it `pending`. */
   waited?: boolean;
   /** Its cursor was passed over by `fresh`, and it is asked for again. */
@@ -53,8 +55,9 @@ function marked(stream: Stream | undefined): Mark {
   return { offset, tag };
 }
 
-function requestOf({ channel, cursor, token }: Stream): StreamRequest {
-  return { channel, ...(cursor && { position: { ...cursor } }), ...(token && { token }) };
+function requestOf({ channel, cursor, token, rewind }: Stream): StreamRequest {
+  const start = cursor ? { position: { ...cursor } } : rewind !== undefined && { rewind };
+  return { channel, ...start, ...(token && { token }) };
 }
 
 /** Bytes of what is asked for in one frame: with a long token beside it, below the 64 KiB of a `hello`. */
@@ -118,9 +121,10 @@ export class ChannelTable {
    * The user wants `channel`, from its cursor or from now on. One that is asked for already is not asked for twice, but with a
    * token: it may be another.
    */
-  subscribe(channel: string, token?: string): void {
+  subscribe(channel: string, token?: string, rewind?: number): void {
     this.#left.delete(channel);
     const stream = this.#open(channel);
+    stream.rewind = rewind;
     if (token) stream.token = token;
     if (token || stream.state !== "pending") this.#ask(stream);
   }
@@ -197,7 +201,7 @@ export class ChannelTable {
     }
     // The events that lead to `position` come next and move the cursor, on each line for itself. What came meanwhile over the
     // old link may have moved it further already (§7.4): only another line of events takes it back.
-    const before = stream.cursor ?? { ...position, offset: position.offset - count };
+    const before = stream.cursor ?? { ...position, offset: position.offset - count, tag: "" };
     const other = ["fresh", "epoch", "fork", "future"].includes(reason);
     const further = !other && before.offset > position.offset;
     const { offset, tag } = count || further ? before : position;

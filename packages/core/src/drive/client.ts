@@ -75,6 +75,11 @@ export interface CloseOptions {
 export interface SubscribeOptions {
   /** A signed permission to listen, of at most 8 KiB; kept for later links, until another takes its place. */
   readonly token?: string | undefined;
+  /**
+   * Where nothing is known of the channel yet: begin with this many of its newest events that are kept (at most 1000) and its whole state, as
+   * told by `resumed`. @defaultValue from now on
+   */
+  readonly rewind?: number | undefined;
 }
 
 /** One shared line to a gateway. Every method may be called from inside a listener; none blocks. */

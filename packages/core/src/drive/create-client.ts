@@ -5,7 +5,7 @@ import { GatewayError, LinkError, type TrunklineError, UsageError } from "../err
 import type { LogFields, Logger } from "../ports/logger.ts";
 import type { Contract } from "../wire/contract.ts";
 import type { EventFrame } from "../wire/frame.ts";
-import { maxChannelBytes, maxTokenBytes, reservedEventNames } from "../wire/limits.ts";
+import { maxChannelBytes, maxStreamBytes, maxTokenBytes, reservedEventNames } from "../wire/limits.ts";
 import type { Client, Granted, SubscribeOptions } from "./client.ts";
 import { type Deferred, deferred, wait, type WaitOptions } from "./deferred.ts";
 import { Driver } from "./driver.ts";
@@ -189,12 +189,12 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     return promise;
   }
 
-  function subscribe(channel: string, { token = "" }: SubscribeOptions = {}): Promise<Granted> {
+  function subscribe(channel: string, { token = "", rewind }: SubscribeOptions = {}): Promise<Granted> {
     const waiter = (asked.get(channel) ?? deferred()) as Deferred<Granted>;
     if (!dialect.enveloped) waiter.reject(unsupported());
     else if (isOver()) waiter.reject(closed());
     // The gateway answers all other bad names; this one might not fit in its frames, and so end every link.
-    else if (channel.length > maxChannelBytes || token.length > maxTokenBytes)
+    else if (channel.length > maxStreamBytes || token.length > maxTokenBytes)
       waiter.reject(
         new UsageError(
           "usage.bad-argument",
@@ -203,7 +203,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       );
     else {
       asked.set(channel, waiter as Deferred<unknown>);
-      driver.table.subscribe(channel, token);
+      driver.table.subscribe(channel, token, rewind);
       driver.flush();
     }
     return waiter.promise;

@@ -7,7 +7,7 @@ import { GatewayError, LinkError, PeerError, type TrunklineError } from "../erro
 import type { TimerHandle } from "../ports/clock.ts";
 import type { Link } from "../ports/transport.ts";
 import { checkFrame, gatewayShapes, type ShapeFields, shapeProblem } from "../wire/check-frame.ts";
-import type { AuthorizedFrame, ClientFrame, EventFrame, GatewayFrame, PublishedFrame, Verdict } from "../wire/frame.ts";
+import type { AnswerFrame, ClientFrame, EventFrame, GatewayFrame, Verdict } from "../wire/frame.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** What the driver tells its owner. Nothing here may throw. */
@@ -20,7 +20,7 @@ export interface Outlet {
   moved(next: State, previous: State): void;
   pong(id: number | undefined): void;
   /** What a module of the client asked for. */
-  answer(frame: PublishedFrame | AuthorizedFrame): void;
+  answer(frame: AnswerFrame): void;
   /** What one message was taken for (W-10). */
   outcome(outcome: Outcome): void;
   /** What a person should know; `over`: nothing follows. */
@@ -294,7 +294,7 @@ export class Driver {
     }
     this.flush();
     if (type === "pong") this.#outlet.pong(frame.id);
-    if (type === "published" || type === "auth") this.#outlet.answer(frame);
+    if ("ref" in frame || type === "auth") this.#outlet.answer(frame);
     // The gateway's codes are ours; one of a later version is passed on as it is. What ends the link is told as its end.
     if (type === "error" && !(newest && frame.fatal && phase === "greeting"))
       this.#outlet.error(new GatewayError(frame.code as GatewayError["code"], frame.message));

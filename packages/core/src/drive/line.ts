@@ -4,7 +4,7 @@ import { activeLink as linkOf, type State } from "../client/state.ts";
 import type { Listener } from "../emitter.ts";
 import type { TrunklineError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AuthorizedFrame, ClientFrame, PublishedFrame, Verdict } from "../wire/frame.ts";
+import type { AnswerFrame, ClientFrame, Verdict } from "../wire/frame.ts";
 import type { Driver } from "./driver.ts";
 import type { GetToken, ResolvedOptions } from "./options.ts";
 
@@ -12,8 +12,8 @@ import type { GetToken, ResolvedOptions } from "./options.ts";
 export interface LineEvents {
   /** One that was applied, before the events that follow it. */
   verdict: [verdict: Verdict];
-  /** The answer to a `publish` or an `auth`, also when it comes over a link that is being left. */
-  answer: [frame: PublishedFrame | AuthorizedFrame];
+  /** The answer to a `publish`, `presence`, `history` or `auth`, also when it comes over a link that is being left. */
+  answer: [frame: AnswerFrame];
   moved: [next: State, previous: State];
 }
 

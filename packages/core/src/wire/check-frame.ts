@@ -27,7 +27,9 @@ interface Optional {
 
 const state: Optional = { optional: { revision: "count", tag: "string" } };
 const position: ShapeFields = { epoch: "string", offset: "count", tag: "string", state };
-const streams: readonly [Shape] = [{ channel: "string", position: { optional: position }, token: "string?" }];
+const streams: readonly [Shape] = [
+  { channel: "string", position: { optional: position }, token: "string?", rewind: "count?" },
+];
 const ping: ShapeFields = { id: "count?" };
 
 /** Shapes of what clients send, by `type`. */
@@ -46,6 +48,8 @@ export const clientShapes: Readonly<Record<string, ShapeFields>> = {
   auth: { token: "string" },
   // What it publishes is checked as every other publish is.
   publish: { ref: "count", event: "string", retryMs: "count?" },
+  presence: { ref: "count", enter: { optional: [{ channel: "string" }] }, leave: { optional: ["string"] } },
+  history: { ref: "count", channel: "string", before: "count?", limit: "count?" },
   ping,
   pong: ping,
 };
@@ -64,6 +68,8 @@ export const gatewayShapes: Readonly<Record<string, ShapeFields>> = {
   pong: ping,
   published: { ref: "count", offset: "count?", error: { optional: { code: "string", message: "string" } } },
   auth: { expiresInMs: "count?" },
+  presence: { ref: "count" },
+  history: { ref: "count" },
   drain: { spreadMs: "count" },
   error: { code: "string", message: "string", fatal: "boolean?" },
 };

@@ -24,6 +24,11 @@ export interface StreamRequest {
   readonly position?: Position;
   /** A signed permission to listen, where the gateway takes such. */
   readonly token?: string;
+  /**
+   * Without a position: begin with this many log events that are kept, or all of them when there are fewer, and with the whole state line
+   * (PROTOCOL §5.10).
+   */
+  readonly rewind?: number;
 }
 
 export type GapReason = "retention" | "epoch" | "fork" | "future" | "skipped" | "unserializable";
@@ -117,6 +122,25 @@ export interface PublishFrame {
   /** Present on a repetition: the first attempt was this many milliseconds before `connected` (PROTOCOL §8.6). */
   readonly retryMs?: number;
 }
+/** Enters channels as a member, or changes what is said there of it; leaves others (PROTOCOL §13). */
+export interface PresenceFrame {
+  readonly type: "presence";
+  /** The client's number for it; the answer repeats it. */
+  readonly ref: number;
+  readonly enter?: readonly { readonly channel: string; readonly data?: unknown }[];
+  readonly leave?: readonly string[];
+}
+/** Asks for a page of what a stream's log has kept (PROTOCOL §14). */
+export interface HistoryFrame {
+  readonly type: "history";
+  /** The client's number for it; the answer repeats it. */
+  readonly ref: number;
+  readonly channel: string;
+  /** Offset: only events before it. @defaultValue beyond the newest */
+  readonly before?: number;
+  /** Most events. @defaultValue 100 */
+  readonly limit?: number;
+}
 export interface PingFrame {
   readonly type: "ping";
   readonly id?: number;
@@ -181,6 +205,8 @@ export interface EventFrame {
   readonly meta?: unknown;
   /** When the gateway accepted it, in ms since 1970 by the broker's clock. */
   readonly time?: number;
+  /** Of what was pushed to this page alone: the channel it is meant for (PROTOCOL §15). */
+  readonly for?: string;
 }
 export interface VerdictFrame {
   readonly type: "verdict";
@@ -194,6 +220,22 @@ export interface PublishedFrame {
   /** The offset of a `log` event, the revision of a `state` event, 0 for a `volatile` one. */
   readonly offset?: number;
   readonly epoch?: string;
+  readonly error?: WireError;
+}
+/** The answer to `presence`. */
+export interface PresentFrame {
+  readonly type: "presence";
+  readonly ref: number;
+  /** Channels that were not entered. */
+  readonly refused?: readonly { readonly channel: string; readonly error: WireError }[];
+}
+/** The answer to `history`: events of the log in their order, or `error`. */
+export interface RecordedFrame {
+  readonly type: "history";
+  readonly ref: number;
+  readonly events?: readonly EventFrame[];
+  /** Whether older ones are kept. */
+  readonly more?: boolean;
   readonly error?: WireError;
 }
 export interface DrainFrame {
@@ -213,14 +255,17 @@ export type ClientFrame =
   | UnsubscribeFrame
   | PublishFrame
   | AuthFrame
+  | PresenceFrame
+  | HistoryFrame
   | PingFrame
   | PongFrame;
+/** Answers to what modules of a client ask for. */
+export type AnswerFrame = PublishedFrame | AuthorizedFrame | PresentFrame | RecordedFrame;
 export type GatewayFrame =
   | ConnectedFrame
   | EventFrame
   | VerdictFrame
-  | PublishedFrame
-  | AuthorizedFrame
+  | AnswerFrame
   | PingFrame
   | PongFrame
   | DrainFrame

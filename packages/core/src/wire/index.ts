@@ -25,6 +25,9 @@ export type * from "./frame.ts";
 export {
   byteLength,
   channelProblem,
+  type CompanionKind,
+  companion,
+  companionOf,
   eventNameProblem,
   idProblem,
   maxChannelBytes,
@@ -32,9 +35,12 @@ export {
   maxEventNameBytes,
   maxHelloBytes,
   maxIdBytes,
+  maxMemberBytes,
   maxMetaBytes,
+  maxRewind,
   maxTokenBytes,
   reservedEventNames,
+  streamNameProblem,
   truncateBytes,
 } from "./limits.ts";
 export { type PublishReceipt, type PublishRequest, publishProblem } from "./publish-request.ts";

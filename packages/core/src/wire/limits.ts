@@ -2,12 +2,18 @@
 
 /** Longest channel name, in bytes. */
 export const maxChannelBytes = 512;
+/** Longest name of a stream: of a channel, or of what goes along with one, in bytes. */
+export const maxStreamBytes = maxChannelBytes + 16;
 /** Longest permission to listen that a client sends with a channel, in bytes. */
 export const maxTokenBytes = 8192;
 /** Longest event name, in bytes. */
 export const maxEventNameBytes = 256;
 /** Longest publish id and state key, in bytes. */
 export const maxIdBytes = 256;
+/** Largest `data` of a member of a channel, as JSON text, in bytes (PROTOCOL §13). */
+export const maxMemberBytes = 4096;
+/** Most events that a subscription begins with (PROTOCOL §5.10). */
+export const maxRewind = 1000;
 /** Largest `meta`, as JSON text, in bytes. */
 export const maxMetaBytes = 1024;
 /** Largest `hello`, in bytes. */
@@ -43,9 +49,32 @@ export function truncateBytes(text: string, max: number): string {
   return result;
 }
 
-/** Why `name` can't name a channel, or null. `*` is for patterns only. */
+/** Why `name` can't name a channel, or null. `*` is for patterns only, a leading `~` for companions (see `companion`). */
 export function channelProblem(name: unknown): string | null {
-  return nameProblem(name, maxChannelBytes, true);
+  const problem = nameProblem(name, maxChannelBytes, true);
+  if (problem !== null) return problem;
+  return (name as string).startsWith("~") ? 'expected no "~" at the beginning (it is reserved)' : null;
+}
+
+/** What goes along with a channel as a stream of its own (PROTOCOL §3.6). */
+export type CompanionKind = "members" | "count" | "page";
+
+const companionPattern = /^~(members|count|page)\/(.+)$/s;
+
+/** Name of the stream `~KIND/NAME`: the members of a channel, their number, or what is pushed to one page. */
+export function companion(kind: CompanionKind, name: string): string {
+  return `~${kind}/${name}`;
+}
+
+/** What `stream` goes along with; null when it is a channel of its own. */
+export function companionOf(stream: string): { readonly kind: CompanionKind; readonly name: string } | null {
+  const [, kind, name] = companionPattern.exec(stream) ?? [];
+  return kind === undefined || name === undefined ? null : { kind: kind as CompanionKind, name };
+}
+
+/** Why `name` can't name a stream that somebody is on, or null: a channel, or what goes along with one. */
+export function streamNameProblem(name: unknown): string | null {
+  return channelProblem((typeof name === "string" ? companionOf(name)?.name : undefined) ?? name);
 }
 
 /** Why `name` can't name an event, or null. */

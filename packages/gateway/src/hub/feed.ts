@@ -46,6 +46,8 @@ export class Feed {
   stage: FeedStage = "opening";
   /** How far it has got, while not `live`; null: from now on. */
   cursor: Position | null;
+  /** Without a cursor: how many of the newest events it begins with; null: none, and no state either. */
+  readonly rewind: number | null;
   /** What its verdict was decided on, until it is sent. */
   reading: Reading | null = null;
   /** The whole state line is being sent to it. */
@@ -53,10 +55,11 @@ export class Feed {
   /** Index in the channel's list of live feeds, while `live`. */
   index = -1;
 
-  constructor(reader: Reader, channel: HubChannel, cursor: Position | null) {
+  constructor(reader: Reader, channel: HubChannel, cursor: Position | null, rewind: number | null = null) {
     this.reader = reader;
     this.link = reader.link;
     this.channel = channel;
     this.cursor = cursor;
+    this.rewind = rewind;
   }
 }

@@ -8,6 +8,8 @@ import type { HubChannel } from "./hub-channel.ts";
 
 /** Events per read and line. */
 const pageEntries = 128;
+/** A stream that forgets faster than this can be read begins with a gap. */
+const maxRewindReads = 3;
 
 /** What a cursor is worth, and the first events that follow from it. */
 export interface Reading {
@@ -33,6 +35,22 @@ export class History {
    */
   async read(channel: HubChannel, cursor: Position, sending: boolean): Promise<Reading> {
     return this.#fromRing(channel, cursor, sending) ?? this.#shared(channel, cursor, sending);
+  }
+
+  /**
+   * The newest `count` events that are kept, and the whole state line.
+   * @throws {GatewayError} what the broker's `read` throws
+   */
+  async rewind(channel: HubChannel, count: number): Promise<Reading> {
+    let offset = Math.max(0, channel.head.offset - count);
+    let page = await this.#broker.read(channel.name, { offset, revision: 0 }, pageEntries);
+    // What was kept may be no more by the time it is read.
+    for (let tries = 0; offset < page.log.floor && tries < maxRewindReads; tries++) {
+      offset = page.log.floor;
+      page = await this.#broker.read(channel.name, { offset, revision: 0 }, pageEntries);
+    }
+    const cursor = { epoch: page.head.epoch, offset, tag: page.log.tagAtStart ?? "" };
+    return readingOf(channel, cursor, page, true);
   }
 
   #fromRing(channel: HubChannel, cursor: Position, sending: boolean): Reading | null {
@@ -63,13 +81,16 @@ export class History {
   }
 
   async #fromBroker(channel: HubChannel, cursor: Position, sending: boolean): Promise<Reading> {
-    const { name, label } = channel;
-    const [page, snapshot] = await readWithSnapshot(this.#broker, name, cursor, sending);
-    const verdict = decideVerdict(label, cursor, page, snapshot) as Reading["verdict"];
-    const start = startOf(verdict, cursor);
-    const log = verdict.verdict === "gap" ? { entries: [] } : page.log;
-    return { verdict, start, items: outgoingOf(channel, start, { log, state: page.state }) };
+    const [page, snapshot] = await readWithSnapshot(this.#broker, channel.name, cursor, sending);
+    return readingOf(channel, cursor, page, snapshot);
   }
+}
+
+function readingOf(channel: HubChannel, cursor: Position, page: Page, snapshot: boolean): Reading {
+  const verdict = decideVerdict(channel.label, cursor, page, snapshot) as Reading["verdict"];
+  const start = startOf(verdict, cursor);
+  const log = verdict.verdict === "gap" ? { entries: [] } : page.log;
+  return { verdict, start, items: outgoingOf(channel, start, { log, state: page.state }) };
 }
 
 /** Reads from a cursor; the state line from its beginning when its changes are not enough. */

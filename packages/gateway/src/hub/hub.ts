@@ -10,6 +10,7 @@ import { type SegmentLimits, segments, writeToAll } from "./fan-out.ts";
 import { Feed, type FeedLink, type Reader } from "./feed.ts";
 import { checkHeads } from "./head-check.ts";
 import { History } from "./history.ts";
+import { type HistoryPage, readHistoryPage } from "./history-page.ts";
 import { HubChannel } from "./hub-channel.ts";
 import { type RepairOptions, doubt, findHead } from "./repair.ts";
 import type { Serializer } from "./serializer.ts";
@@ -55,8 +56,11 @@ export class Hub implements BrokerListener, LiveLine {
     this.#session = broker.open(this);
   }
 
-  /** Adds `reader` to a stream. Nothing is sent to it before `begin` and `run`. `cursor` null: from now on. */
-  join(reader: Reader, name: StreamName, label: string, cursor: Position | null): Feed {
+  /**
+   * Adds `reader` to a stream. Nothing is sent to it before `begin` and `run`. `cursor` null: from `rewind` events back, or when that is null too from
+   * now on.
+   */
+  join(reader: Reader, name: StreamName, label: string, cursor: Position | null, rewind: number | null = null): Feed {
     let channel = this.#channels.get(name);
     if (channel === undefined) {
       channel = new HubChannel(name, label, this.#options.serializerOf?.(label));
@@ -66,7 +70,7 @@ export class Hub implements BrokerListener, LiveLine {
       // Each feed awaits it and hears of the failure; a channel whose feeds have all left does so without anyone.
       channel.opened.catch(() => {});
     }
-    const feed = new Feed(reader, channel, cursor);
+    const feed = new Feed(reader, channel, cursor, rewind);
     channel.behind.add(feed);
     return feed;
   }
@@ -74,8 +78,10 @@ export class Hub implements BrokerListener, LiveLine {
   /** Gets ready to say a feed's verdict. Rejects when the broker can't be used. */
   async prepare(feed: Feed): Promise<void> {
     await feed.channel.opened;
-    if (feed.stage !== "opening" || feed.cursor === null) return;
-    feed.reading = await this.#history.read(feed.channel, feed.cursor, false);
+    if (feed.stage !== "opening") return;
+    const { channel, cursor, rewind } = feed;
+    if (cursor !== null) feed.reading = await this.#history.read(channel, cursor, false);
+    else if (rewind !== null) feed.reading = await this.#history.rewind(channel, rewind);
   }
 
   /** The verdict of a prepared feed. What it promises is sent by `run`, which must follow in the same tick. */
@@ -100,6 +106,11 @@ export class Hub implements BrokerListener, LiveLine {
     const joined = feed.reading === null ? this.joinLive(feed) : "behind";
     if (joined === "live" || joined === "ahead") return;
     this.#startReplay(feed);
+  }
+
+  /** Events of a feed's log before offset `before`, the newest `limit` of them: see `HistoryPage`. @throws what the broker's `read` throws */
+  past({ channel }: Feed, before: number, limit: number): Promise<HistoryPage> {
+    return readHistoryPage(this.#options.broker, channel, { before, limit, maxBytes: this.#options.frameBytes });
   }
 
   leave(feed: Feed): void {
