@@ -64,7 +64,7 @@ describe.each<readonly [string, () => Broker]>([
       await fetch(`${url}/api/v1/publish`, { method: "POST", body, headers: { Authorization: "Bearer eve" } });
     }
     await until("all is answered", () => eve.all("published").length === names.length);
-    for (const channel of ["account.globex", ...names])
+    for (const channel of ["account.globex", ...names.filter((name) => !name.startsWith("~"))])
       await gateway.publish({ event: "secret", channel }, { account: "globex" });
     await until("the victim hears its own", () => victim.events.length === 2);
     await gateway.publish({ event: "last", channel: "account.globex" }, { account: "acme" });

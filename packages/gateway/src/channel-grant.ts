@@ -1,9 +1,16 @@
 // Which names a connection can be put on. Pure.
-import { streamNameProblem } from "@trunkline/core/wire";
+import { channelProblem, streamNameProblem } from "@trunkline/core/wire";
 
-/** Why nobody can listen to `channel`, or null. Names are no paths, so `..` is never meant. */
-export function grantProblem(channel: unknown): string | null {
-  const problem = streamNameProblem(channel);
-  if (problem !== null) return problem;
-  return (channel as string).includes("..") ? 'expected no ".."' : null;
+/** Why nobody can listen to `stream`, or null. Names are no paths, so `..` is never meant. */
+export function grantProblem(stream: unknown): string | null {
+  return streamNameProblem(stream) ?? pathProblem(stream as string);
+}
+
+/** The same of a name that must be a channel's own, and no companion of one. */
+export function channelGrantProblem(channel: unknown): string | null {
+  return channelProblem(channel) ?? pathProblem(channel as string);
+}
+
+function pathProblem(name: string): string | null {
+  return name.includes("..") ? 'expected no ".."' : null;
 }

@@ -3,6 +3,7 @@ import { EventEmitter } from "eventemitter3";
 import { GatewayError, TrunklineError, UsageError } from "@trunkline/core/errors";
 import type { LogFields, Logger } from "@trunkline/core/ports";
 import type { Connection } from "./connection.ts";
+import { isThenable } from "./thenable.ts";
 
 export interface GatewayEvents {
   /**
@@ -96,10 +97,6 @@ export class GatewayEmitter {
       return new UsageError("usage.listener-failed", `the logger failed: ${messageOf(cause)}`, { cause });
     }
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }
 
 function messageOf(cause: unknown): string {

@@ -29,6 +29,12 @@ interface NotGranted {
   readonly error: WireError;
 }
 
+/** What part of the account it is. */
+type ScopeGranted = { readonly ok: true; readonly scope: string | null } | NotGranted;
+
+/** What the sources say. */
+type ChannelsGranted = { readonly ok: true; readonly channels: SourceChannels } | NotGranted;
+
 export class Grants {
   readonly #options: GrantsOptions;
 
@@ -41,23 +47,22 @@ export class Grants {
     return this.#options.scope !== undefined || hint !== null;
   }
 
-  /** What part of the account a visitor gets. Never rejects. */
-  async scope(
-    principal: Principal,
-    request: RequestInfo,
-    hint: string | null,
-  ): Promise<{ readonly ok: true; readonly scope: string | null } | NotGranted> {
+  /** What part of the account a visitor gets; a promise where somebody has to be waited for. Never throws or rejects. */
+  scope(principal: Principal, request: RequestInfo, hint: string | null): ScopeGranted | Promise<ScopeGranted> {
     try {
-      return { ok: true, scope: await this.#inTime(scopeOf(this.#options.scope, { principal, hint, request })) };
+      const scope = scopeOf(this.#options.scope, { principal, hint, request });
+      if (!(scope instanceof Promise)) return { ok: true, scope };
+      return this.#inTime(scope).then(
+        (said) => ({ ok: true, scope: said }),
+        (cause: unknown) => this.#failed("scope", cause),
+      );
     } catch (cause) {
       return this.#failed("scope", cause);
     }
   }
 
-  /** The channels that a connection is on by itself. Never rejects. */
-  async channels(
-    connection: Connection,
-  ): Promise<{ readonly ok: true; readonly channels: SourceChannels } | NotGranted> {
+  /** The channels that a connection is on by itself; a promise where somebody has to be waited for. Never throws or rejects. */
+  channels(connection: Connection): ChannelsGranted | Promise<ChannelsGranted> {
     const { principal, scope, request } = connection;
     const visitor = {
       principal,
@@ -71,7 +76,12 @@ export class Grants {
       },
     };
     try {
-      return { ok: true, channels: await this.#inTime(united(this.#options.sources, visitor)) };
+      const channels = united(this.#options.sources, visitor);
+      if (!(channels instanceof Promise)) return { ok: true, channels };
+      return this.#inTime(channels).then(
+        (said) => ({ ok: true, channels: said }),
+        (cause: unknown) => this.#failed("subscriptions", cause),
+      );
     } catch (cause) {
       return this.#failed("subscriptions", cause);
     }

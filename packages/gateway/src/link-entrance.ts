@@ -27,9 +27,10 @@ export function linkEntrance(entrance: Entrance, grants: Grants, line: ControlLi
       if (who === null || !who.ok) return who;
       const hint = scopeHint(entry);
       if (!grants.decides(hint)) return { ...who, mark };
-      return grants
-        .scope(who.principal, entry.request, hint)
-        .then((decided) => (decided.ok ? { ...who, mark, scope: decided.scope } : decided));
+      const take = (decided: Awaited<ReturnType<Grants["scope"]>>): Authenticated =>
+        decided.ok ? { ...who, mark, scope: decided.scope } : decided;
+      const decided = grants.scope(who.principal, entry.request, hint);
+      return decided instanceof Promise ? decided.then(take) : take(decided);
     };
 
   return {

@@ -11,7 +11,7 @@ const request = new ReadRequest({ url: "/organization/1234?token=a%20b", headers
 
 const visitor = (hint: string | null, principal: Principal = secret): ScopeVisitor => ({ principal, hint, request });
 const decide = (option: DecideScope | undefined, hint: string | null, principal?: Principal) =>
-  scopeOf(option, visitor(hint, principal));
+  (async () => scopeOf(option, visitor(hint, principal)))();
 
 describe("A-24 pathScope", () => {
   const option = pathScope({ allowed: ["organization", "project"] });
@@ -129,7 +129,7 @@ describe("A-21 requestScope", () => {
 
   it("refuses what is not valid", async () => {
     const elsewhere = { principal: secret, hint: null, request: new ReadRequest({ url: "/user/1", headers: {} }) };
-    await expect(scopeOf(option, elsewhere)).rejects.toMatchObject({ code: "gateway.forbidden" });
+    await expect((async () => scopeOf(option, elsewhere))()).rejects.toMatchObject({ code: "gateway.forbidden" });
   });
 });
 

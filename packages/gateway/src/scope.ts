@@ -3,7 +3,8 @@ import { GatewayError } from "@trunkline/core/errors";
 import { scopeKey } from "@trunkline/core/publish";
 import type { Principal } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
-import { grantProblem } from "./channel-grant.ts";
+import { channelGrantProblem } from "./channel-grant.ts";
+import { isThenable } from "./thenable.ts";
 
 /** What a scope is decided on. */
 export interface ScopeVisitor {
@@ -68,17 +69,26 @@ export function requestScope(Class: new (visitor: ScopeVisitor) => RequestScope)
 }
 
 /**
- * The scope of a visitor. Without `decide` a hint is refused, and users have the scope that their principal names.
+ * The scope of a visitor; a promise where the app has to be waited for. Without `decide` a hint is refused, and users have the scope that their
+ * principal names.
  * @throws what `decide` throws; {GatewayError} `gateway.forbidden`
  */
-export async function scopeOf(decide: DecideScope | undefined, visitor: ScopeVisitor): Promise<string | null> {
+export function scopeOf(
+  decide: DecideScope | undefined,
+  visitor: ScopeVisitor,
+): string | null | Promise<string | null> {
   const { principal, hint } = visitor;
   // Nothing that can be a scope is longer, encoded or not.
   if (hint !== null && hint.length > 2048) throw new GatewayError("gateway.forbidden", forbidden);
   const own = principal.kind === "user" ? (principal.scope ?? null) : null;
-  const scope = decide === undefined ? (hint === null ? own : null) : await decide(visitor);
+  const scope = decide === undefined ? (hint === null ? own : null) : decide(visitor);
+  return isThenable(scope) ? Promise.resolve(scope).then((said) => given(said, hint)) : given(scope, hint);
+}
+
+/** What was decided, if it can be a scope. */
+function given(scope: string | null, hint: string | null): string | null {
   if (scope === null && hint !== null) throw new GatewayError("gateway.forbidden", forbidden);
-  const problem = scope === null ? null : grantProblem(scope);
+  const problem = scope === null ? null : channelGrantProblem(scope);
   if (problem !== null) throw new GatewayError("gateway.forbidden", `scope: ${problem}`);
   return scope;
 }

@@ -283,7 +283,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
       case "authenticate":
         return this.#authenticate(effect.token);
       case "grant":
-        return this.#question(this.#grant(effect));
+        return this.#grant(effect);
       case "announce":
         return this.#announce(effect.link);
       case "authorize":
@@ -369,22 +369,40 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     });
   }
 
-  async #grant({ turn, principal, hint }: Extract<SessionEffect, { readonly kind: "grant" }>): Promise<void> {
-    const { grants } = this.#host;
+  #grant({ turn, principal, hint }: Extract<SessionEffect, { readonly kind: "grant" }>): void {
     this.#principal = principal;
     this.#hint = hint ?? this.#hint;
     // Before the upgrade it may have been decided already, by what was known then.
-    if (turn > 0 || hint !== undefined || this.#scope === undefined) {
-      const scoping = grants.scope(principal, this.request, this.#hint);
-      this.#scoping = scoping;
-      const decided = await scoping;
-      // It was asked anew meanwhile: whichever answer comes first, the later question's counts.
-      if (this.#scoping !== scoping) return;
+    if (turn === 0 && hint === undefined && this.#scope !== undefined) return this.#grantChannels(turn);
+    const scoping = this.#host.grants.scope(principal, this.request, this.#hint);
+    if (!(scoping instanceof Promise)) {
       this.#scoping = null;
-      if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
-      this.#scope = decided.scope;
+      return this.#onScope(scoping, turn);
     }
-    const said = await grants.channels(this);
+    this.#scoping = scoping;
+    this.#question(
+      scoping.then((decided) => {
+        // It was asked anew meanwhile: whichever answer comes first, the later question's counts.
+        if (this.#scoping !== scoping) return;
+        this.#scoping = null;
+        this.#onScope(decided, turn);
+      }),
+    );
+  }
+
+  #onScope(decided: Awaited<ReturnType<Grants["scope"]>>, turn: number): void {
+    if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
+    this.#scope = decided.scope;
+    this.#grantChannels(turn);
+  }
+
+  #grantChannels(turn: number): void {
+    const said = this.#host.grants.channels(this);
+    if (said instanceof Promise) this.#question(said.then((channels) => this.#onChannels(channels, turn)));
+    else this.#onChannels(said, turn);
+  }
+
+  #onChannels(said: Awaited<ReturnType<Grants["channels"]>>, turn: number): void {
     if (said.ok) this.#input({ kind: "granted", turn, channels: said.channels });
     else this.#input({ kind: "denied", turn, status: said.status, error: said.error });
   }

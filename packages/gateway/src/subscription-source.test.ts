@@ -72,3 +72,13 @@ it("a source that throws, or answers nothing that can be walked, fails", async (
   await expect(said(() => undefined as unknown as string[], visitor())).rejects.toThrow(TypeError);
   await expect(said(() => "all", visitor())).rejects.toThrow("expected a list of channels, got a string");
 });
+
+it("nobody is waited for who answers at once; one that throws does not leave another's failure without a listener", async () => {
+  expect(united([byAccount(), byScope()], visitor())).not.toBeInstanceOf(Promise);
+  const late = async (): Promise<never> => Promise.reject(new Error("late"));
+  const now = (): never => {
+    throw new Error("now");
+  };
+  // Whichever is told: the other must not end the process.
+  await expect(united([late, now], visitor())).rejects.toThrow(/late|now/);
+});

@@ -5,8 +5,9 @@ import { allChannel } from "@trunkline/core/publish";
 import type { Position } from "@trunkline/core/wire";
 import { type Principal, ownChannels } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
-import { grantProblem } from "./channel-grant.ts";
+import { channelGrantProblem, grantProblem } from "./channel-grant.ts";
 import type { Connection } from "./connection.ts";
+import { isThenable } from "./thenable.ts";
 
 /** Who came in, as a source sees it. */
 export interface Visitor {
@@ -50,7 +51,7 @@ export function byPath(): SubscriptionSource {
   return async ({ request, mayListen }) => {
     const path = request.params.get("path");
     if (path === null) return [allChannel];
-    const problem = grantProblem(path);
+    const problem = channelGrantProblem(path);
     if (problem !== null) throw new GatewayError("gateway.bad-request", `path: ${problem}`);
     if (!(await mayListen(path))) throw new GatewayError("gateway.forbidden", pathForbidden);
     return [allChannel, path];
@@ -63,10 +64,26 @@ const pathForbidden = "this connection may not listen to the channel that its pa
  * What all `sources` say, each channel once.
  * @throws what a source throws; {GatewayError} `gateway.bad-request` when a name can't be one
  */
-export async function united(sources: readonly SubscriptionSource[], visitor: Visitor): Promise<SourceChannels> {
+export function united(
+  sources: readonly SubscriptionSource[],
+  visitor: Visitor,
+): SourceChannels | Promise<SourceChannels> {
+  // All at once: one that is slow does not wait for another. A connection for which nobody has to be waited for costs no promise.
+  const answers = sources.map((source) => {
+    try {
+      return source(visitor);
+    } catch (cause) {
+      // What another one is still about to say has to be heard all the same, should it fail.
+      return Promise.reject(cause as Error);
+    }
+  });
+  return answers.some((answer) => isThenable(answer))
+    ? Promise.all(answers.map(async (answer) => answer)).then(union)
+    : union(answers as Iterable<SourceChannel>[]);
+}
+
+function union(answers: readonly Iterable<SourceChannel>[]): SourceChannels {
   const channels = new Map<string, Position | undefined>();
-  // All at once: one that is slow does not wait for another.
-  const answers = await Promise.all(sources.map(async (source) => source(visitor)));
   for (const answer of answers) {
     // It would be taken for a list of letters.
     if (typeof answer === "string")
