@@ -1,11 +1,9 @@
 // The line on which the gateways of one broker tell each other what to do with their connections: a stream with a history, because a
 // revocation that is lost is a hole. No account can write to it, and what is said on any other stream commands nothing.
 import { GatewayError } from "@trunkline/core/errors";
-import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
+import type { Broker, Clock, StreamName } from "@trunkline/core/ports";
 import { type ControlCommand, readCommand } from "./control-command.ts";
-import { checkHeads } from "./hub/head-check.ts";
-import { HubChannel } from "./hub/hub-channel.ts";
-import { type RepairOptions, doubt, findHead } from "./hub/repair.ts";
+import { type Followed, StreamFollower } from "./stream-follower.ts";
 
 export interface ControlLineOptions {
   /** The broker that other gateways may be on too; null when there can be no others. */
@@ -24,40 +22,36 @@ export const controlStream = "~gateway/control" as StreamName;
 const remembered = 1000;
 const keptMs = 300_000;
 
-export class ControlLine implements BrokerListener {
+export class ControlLine {
   readonly #options: ControlLineOptions;
-  readonly #channel = new HubChannel(controlStream, "control");
-  readonly #repair: RepairOptions | null;
+  readonly #follower: StreamFollower | null;
+  readonly #line: Followed | null;
   /** What was done here, by id, the oldest first. */
   readonly #done = new Map<string, ControlCommand>();
   #count = 0;
   /** What this gateway said, the oldest first. */
   #own: { readonly command: ControlCommand; readonly at: number }[] = [];
-  #session: BrokerSession | null = null;
-  #subscribed: Promise<void> | null = null;
-  #opened: Promise<void> | null = null;
-  #isReady = false;
   #closed = false;
 
   constructor(options: ControlLineOptions) {
     const { broker, clock, onError } = options;
     this.#options = options;
-    this.#repair = broker === null ? null : { broker, clock, onError, onPending: () => this.#take() };
+    this.#follower = broker === null ? null : new StreamFollower({ broker, clock, onError });
+    this.#line =
+      this.#follower?.follow(controlStream, {
+        onEntry: ({ body }) => this.#hear(body),
+        onBreak: (news) => void this.#startOver(news.verdict === "gap" && news.reason === "retention"),
+      }) ?? null;
   }
 
   /** Resolves once every later command reaches this gateway. Rejects when the broker can't be used; the next call tries again. */
-  ready(): Promise<void> {
-    if (this.#repair === null) return Promise.resolve();
-    this.#opened ??= this.#open(this.#repair).catch((error: unknown) => {
-      this.#opened = null;
-      throw error;
-    });
-    return this.#opened;
+  async ready(): Promise<void> {
+    await this.#line?.ready();
   }
 
   /** Whether `ready` has resolved. */
   get isReady(): boolean {
-    return this.#repair === null || this.#isReady;
+    return this.#line === null || this.#line.isReady;
   }
 
   /** How many commands were done: see `since`. */
@@ -97,61 +91,13 @@ export class ControlLine implements BrokerListener {
   }
 
   /** Compares its head with the broker's, as once per heartbeat all streams' are. Never rejects. */
-  async checkHead(isGivenUp: () => boolean = () => false): Promise<void> {
-    const repair = this.#repair;
-    if (repair === null || this.#channel.held !== null) return;
-    const { broker, clock, onError } = repair;
-    const isOver = (): boolean => this.#closed || isGivenUp();
-    const onDoubt = (channel: HubChannel): void => doubt(channel, repair);
-    await checkHeads([this.#channel], { broker, clock, isOver, onDoubt }).catch((error: unknown) =>
-      isOver() ? undefined : onError(error),
-    );
+  async checkHead(isGivenUp?: () => boolean): Promise<void> {
+    await this.#follower?.checkHeads(isGivenUp);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#channel.closed = true;
-    await this.#session?.close();
-  }
-
-  onEntry(_: StreamName, entry: Entry): void {
-    const accepted = this.#channel.accept(entry);
-    if (accepted === "next") this.#take();
-    else if (accepted === "doubt") this.#doubt();
-  }
-
-  onDoubt(): void {
-    this.#doubt();
-  }
-
-  onVolatile(): void {}
-
-  onAvailable(): void {}
-
-  #doubt(): void {
-    if (this.#repair !== null) doubt(this.#channel, this.#repair);
-  }
-
-  async #open(repair: RepairOptions): Promise<void> {
-    this.#session ??= repair.broker.open(this);
-    this.#subscribed ??= this.#session.subscribe(controlStream);
-    try {
-      await this.#subscribed;
-    } catch (error) {
-      this.#subscribed = null;
-      throw error;
-    }
-    await findHead(this.#channel, repair);
-    this.#isReady = true;
-  }
-
-  #take(): void {
-    const items = this.#channel.pending;
-    this.#channel.pending = [];
-    for (const { lineBreak, body } of items) {
-      if (lineBreak === null) this.#hear(body);
-      else void this.#startOver(lineBreak.verdict === "gap" && lineBreak.reason === "retention");
-    }
+    await this.#follower?.close();
   }
 
   #hear(body: string): void {
@@ -178,7 +124,8 @@ export class ControlLine implements BrokerListener {
    */
   async #startOver(missed: boolean): Promise<void> {
     if (missed) return this.#options.onMissed();
-    const { broker, clock, onError } = this.#repair as RepairOptions;
+    const { broker, clock, onError } = this.#options;
+    if (broker === null) return;
     try {
       const { log } = await broker.read(controlStream, { offset: 0 }, remembered);
       for (const { body } of log.entries) this.#hear(body);

@@ -26,12 +26,14 @@ export class Outgoing {
   readonly tag: string;
   /** On the state line: the revision it follows. */
   readonly after: number;
+  /** When it was accepted, ms since 1970 by the broker's clock. */
+  readonly time: number;
+  /** On the state line: its key is gone. */
+  readonly deleted: boolean;
   /** News of a break in the stream, or null for an event. */
   readonly lineBreak: LineBreak | null;
   readonly #source: Source;
-  readonly #time: number;
   readonly #body: string;
-  readonly #deleted: boolean;
   #v1: string | null = null;
   #plain: string | null = null;
   #block: string | null = null;
@@ -47,8 +49,8 @@ export class Outgoing {
   ) {
     this.#source = source;
     this.#body = entry.body;
-    this.#time = entry.time;
-    this.#deleted = entry.deleted === true;
+    this.time = entry.time;
+    this.deleted = entry.deleted === true;
     this.line = line;
     this.offset = entry.offset;
     this.tag = entry.tag;
@@ -139,7 +141,7 @@ export class Outgoing {
     this.#bodies ??= new Map();
     let body = this.#bodies.get(dialect);
     if (body === undefined) {
-      const entry = { body: this.#body, time: this.#time, offset: this.offset, tag: this.tag };
+      const entry = { body: this.#body, time: this.time, offset: this.offset, tag: this.tag };
       body = serializer.body(entry, this.line, dialect);
       this.#bodies.set(dialect, body);
     }
@@ -149,7 +151,7 @@ export class Outgoing {
   #v1Text(body: string): string {
     const channel = JSON.stringify(this.#source.label);
     // The stored body is a JSON object with at least its event name, so it is spliced in, never parsed.
-    return `{"type":"event","channel":${channel},${this.#place()}"time":${this.#time},${body.slice(1)}`;
+    return `{"type":"event","channel":${channel},${this.#place()}"time":${this.time},${body.slice(1)}`;
   }
 
   #place(): string {
@@ -158,7 +160,7 @@ export class Outgoing {
     const tag = JSON.stringify(this.tag);
     if (line === "log") return `"offset":${offset},"tag":${tag},`;
     const bridge = after === offset - 1 ? "" : `"after":${after},`;
-    return `"revision":${offset},${bridge}${this.#deleted ? '"deleted":true,' : ""}"tag":${tag},`;
+    return `"revision":${offset},${bridge}${this.deleted ? '"deleted":true,' : ""}"tag":${tag},`;
   }
 }
 

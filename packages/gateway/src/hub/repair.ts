@@ -17,13 +17,18 @@ export interface RepairOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Where a channel begins that has just been subscribed: at the broker's head. Rejects when the broker can't be asked. */
-export async function findHead(channel: HubChannel, options: RepairOptions): Promise<void> {
+/**
+ * Where a channel begins that has just been subscribed: at the broker's head. Rejects when the broker can't be asked.
+ * @param wholeState its state line begins at 0, and is read: `channel.repair` is the promise of it
+ */
+export async function findHead(channel: HubChannel, options: RepairOptions, wholeState = false): Promise<void> {
   // What came before the head is asked for is part of it, or of a life of the stream that is over.
   channel.hold();
   const [head] = await options.broker.heads([channel.name]);
   if (channel.closed || head === undefined) return;
-  channel.begin(head);
+  const { state, ...log } = head;
+  channel.begin(wholeState ? log : head);
+  if (wholeState && state !== undefined) channel.doubtAgain = true;
   if (channel.doubtAgain) channel.hold();
   if (channel.release() || channel.doubtAgain) doubt(channel, options);
   if (channel.pending.length > 0) options.onPending(channel);
