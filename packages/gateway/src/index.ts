@@ -31,6 +31,12 @@ export {
   type SubscribeRequest,
   gatewayDefaults,
 } from "./options.ts";
+export { newConnectionId, signConnectionId, verifyConnectionId } from "./pages/connection-id.ts";
+export { connectionKey, legacyDigest } from "./pages/connection-key.ts";
+export { injectConnectionId } from "./pages/page-html.ts";
+export { type HmacKey, type PageKeys, pageKeys } from "./pages/page-keys.ts";
+export { type SessionRequest, type SessionStore } from "./pages/page-sessions.ts";
+export { type SessionKey, readSessionKey, sessionKeyOf, setCookieText } from "./pages/session-key.ts";
 export { type DisconnectOptions } from "./revocation.ts";
 export {
   type DecideScope,

@@ -43,6 +43,7 @@ export {
   streamNameProblem,
   truncateBytes,
 } from "./limits.ts";
+export { connectionAttribute, connectionParam } from "./page.ts";
 export { type PublishReceipt, type PublishRequest, publishProblem } from "./publish-request.ts";
 export { socketUrl } from "./socket-url.ts";
 export { untraced } from "./untraced.ts";
