@@ -14,6 +14,7 @@ import type { Script } from "./scripts/script.ts";
 export interface AppenderOptions {
   readonly settings: RedisBrokerSettings;
   readonly fleet: Fleet;
+  readonly slotOf: (stream: StreamName) => number;
   readonly heads: KnownHeads;
   readonly script: Script;
   /** ARGV 1–2 of every script. */
@@ -73,13 +74,13 @@ export class Appender {
     whole: boolean,
     sending: { runId: string },
   ): Promise<Answered> {
-    const { settings, fleet, script, head } = this.#options;
+    const { settings, fleet, slotOf, script, head } = this.#options;
     const { clock, prefix, whenAway, waitMs } = settings;
     const { log, meta, values, order, graves } = streamKeys(prefix, stream);
     const now = clock.now();
     const deadline = whenAway === "wait" ? (batch[0]?.acceptedAt ?? 0) + waitMs : 0;
     return fleet.run(
-      fleet.slotOf(stream),
+      slotOf(stream),
       (connection, asking) => {
         sending.runId = connection.info.runId;
         const input: (string | number)[] = whole ? [5, log, meta, values, order, graves] : [2, log, meta];
@@ -146,9 +147,9 @@ export class Appender {
     sentTo: string,
     deadline: number,
   ): Promise<{ readonly page: Page; readonly certain: boolean } | null> {
-    const { settings, fleet, read, epochOf } = this.#options;
+    const { settings, fleet, slotOf, read, epochOf } = this.#options;
     const { durable } = settings;
-    const slot = fleet.slotOf(stream);
+    const slot = slotOf(stream);
     const from = { offset: known?.offset ?? 0, revision: known?.revision ?? 0 };
     for (;;) {
       try {

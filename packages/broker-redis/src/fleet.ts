@@ -1,11 +1,10 @@
-// The Redis processes of one broker: a single one (which Sentinels may move), or the primaries of a Cluster and their slots.
+// The Redis processes of one broker or registry: a single one (which Sentinels may move), or the primaries of a Cluster and their slots.
 import type { GatewayError } from "@trunkline/core/errors";
-import type { StreamName, TimerHandle } from "@trunkline/core/ports";
+import type { TimerHandle } from "@trunkline/core/ports";
 import { nodeName, readRedirect, readSlots, slotCount } from "./cluster-slots.ts";
+import type { RedisAccess } from "./access-options.ts";
 import { type Connection, dial } from "./connection.ts";
 import { AnswerError, explain, unavailable } from "./error-mapping.ts";
-import { slotOf } from "./keys.ts";
-import type { RedisBrokerSettings } from "./options.ts";
 import type { RedisNode } from "./redis-url.ts";
 import { Shard } from "./shard.ts";
 
@@ -30,8 +29,9 @@ const redirects = 16;
 const tryAgainMs = 50;
 
 export class Fleet {
-  readonly #settings: RedisBrokerSettings;
-  readonly #events: FleetEvents;
+  readonly #owner: string;
+  readonly #settings: RedisAccess;
+  readonly #events: FleetEvents | null;
   readonly #shards = new Map<string, Shard>();
   /** By slot; outside a Cluster only slot 0. */
   #owners: (Shard | undefined)[] = [];
@@ -47,7 +47,12 @@ export class Fleet {
   #timer: TimerHandle | null = null;
   #closed = false;
 
-  constructor(settings: RedisBrokerSettings, events: FleetEvents) {
+  /**
+   * @param owner what uses it, for messages
+   * @param events null: nobody listens, so there are connections for commands alone
+   */
+  constructor(owner: "broker" | "registry", settings: RedisAccess, events: FleetEvents | null) {
+    this.#owner = owner;
     this.#settings = settings;
     this.#events = events;
     this.#startedAt = settings.clock.now();
@@ -65,11 +70,6 @@ export class Fleet {
 
   get available(): boolean {
     return this.#available;
-  }
-
-  /** The Cluster slot of a stream; 0 outside a Cluster. */
-  slotOf(stream: StreamName): number {
-    return this.cluster ? slotOf(this.#settings.prefix, stream) : 0;
   }
 
   ownerOf(slot: number): Shard | null {
@@ -146,7 +146,7 @@ export class Fleet {
   }
 
   closedError(): GatewayError {
-    return unavailable("this Redis broker is closed; open a new one");
+    return unavailable(`this Redis ${this.#owner} is closed; open a new one`);
   }
 
   /** Why nothing can be sent now. */
@@ -202,13 +202,19 @@ export class Fleet {
 
   #addShard(name: string, node: RedisNode | null): Shard {
     const { place, clock } = this.#settings;
+    const events = this.#events;
     const shard = new Shard(place, node, clock, {
-      onChange: (_, reason) => this.#changed(reason),
-      onSubscriber: (from, connection) => {
-        connection.onMoved(() => this.refresh());
-        this.#warnOfEviction(connection);
-        this.#events.onSubscriber(from, connection);
+      onChange: (from, reason) => {
+        if (from.commands !== null) this.#warnOfEviction(from.commands);
+        this.#changed(reason);
       },
+      onSubscriber:
+        events === null
+          ? null
+          : (from, connection) => {
+              connection.onMoved(() => this.refresh());
+              events.onSubscriber(from, connection);
+            },
     });
     this.#shards.set(name, shard);
     return shard;
@@ -234,7 +240,7 @@ export class Fleet {
     if (available !== this.#available) {
       this.#available = available;
       if (available) logger?.info("Redis can be used", { ...(this.cluster && { primaries: owners.size }) });
-      this.#events.onAvailable(available);
+      this.#events?.onAvailable(available);
     }
     this.#wake();
   }
@@ -243,7 +249,7 @@ export class Fleet {
     if (!connection.info.evicts || this.#warnedOfEviction) return;
     this.#warnedOfEviction = true;
     this.#settings.logger?.warn(
-      "Redis throws keys out when it is full: set maxmemory-policy noeviction, or history is lost early",
+      "Redis throws keys out when it is full: set maxmemory-policy noeviction, or what is kept is lost early",
     );
   }
 
@@ -270,7 +276,7 @@ export class Fleet {
       shard.close();
     }
     this.#changed(null);
-    this.#events.onTopology();
+    this.#events?.onTopology();
     // A failover is told by nobody: asked for until all is well.
     if (!this.#available) this.#timer = clock.setTimer(() => this.refresh(), refreshRetryMs);
   }

@@ -36,7 +36,12 @@ export function dedupeKeyOf(prefix: string, stream: StreamName, dedupeKey: strin
 
 /** The Cluster slot of everything that belongs to `stream`. */
 export function slotOf(prefix: string, stream: StreamName): number {
-  return crc16(Buffer.from(hashTag(prefix, stream).slice(1, -1))) % 16_384;
+  return slotOfKey(hashTag(prefix, stream));
+}
+
+/** The Cluster slot of a Redis key: of its hash tag, where it has one. */
+export function slotOfKey(key: string): number {
+  return crc16(Buffer.from(/^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key)) % 16_384;
 }
 
 /** CRC-16/XMODEM, as the Redis Cluster specification says. */

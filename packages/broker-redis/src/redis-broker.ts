@@ -17,7 +17,7 @@ import { Appender } from "./appender.ts";
 import { decodeMessage, encodeVolatile, foreignBody } from "./envelope.ts";
 import { asPortError, unavailable } from "./error-mapping.ts";
 import { Fleet, type Send } from "./fleet.ts";
-import { dedupeKeyOf, streamKeys } from "./keys.ts";
+import { dedupeKeyOf, slotOf, streamKeys } from "./keys.ts";
 import { KnownHeads } from "./known-heads.ts";
 import { type RedisBrokerOptions, type RedisBrokerSettings, resolveRedisOptions } from "./options.ts";
 import { readHead, readPage } from "./page.ts";
@@ -59,7 +59,7 @@ class RedisBroker implements Broker, SessionHome {
       onMessage: (subscription, foreign, text) => this.#hear(subscription, foreign, text),
       onDoubt: (subscription) => this.#doubt(subscription),
     });
-    this.#fleet = new Fleet(settings, {
+    this.#fleet = new Fleet("broker", settings, {
       onAvailable: (available) => {
         for (const session of this.#sessions) this.#tell(session, (listener) => listener.onAvailable(available));
       },
@@ -69,6 +69,7 @@ class RedisBroker implements Broker, SessionHome {
     const appender = new Appender({
       settings,
       fleet: this.#fleet,
+      slotOf: (stream) => this.#slotOf(stream),
       heads: this.#heads,
       script: this.#scripts.append,
       head: (runId) => this.#scriptHead(runId),
@@ -91,7 +92,7 @@ class RedisBroker implements Broker, SessionHome {
   append(stream: StreamName, append: Append): Promise<Appended> {
     const { clock, maxPending, prefix, whenAway } = this.#settings;
     if (this.#closing !== null) return Promise.reject(this.#fleet.closedError());
-    if (whenAway === "reject" && this.#fleet.isAway(this.#fleet.slotOf(stream)))
+    if (whenAway === "reject" && this.#fleet.isAway(this.#slotOf(stream)))
       return Promise.reject(this.#fleet.awayError());
     if (this.#pending >= maxPending)
       return Promise.reject(
@@ -124,7 +125,7 @@ class RedisBroker implements Broker, SessionHome {
     const command = this.#fleet.cluster ? "spublish" : "publish";
     const args = [channel, encodeVolatile(this.#instance, body, clock.wallTime())];
     await this.#run(
-      this.#fleet.slotOf(stream),
+      this.#slotOf(stream),
       (connection, asking) => (asking ? connection.callAsking(command, args) : connection.call(command, args)),
       this.#deadline(),
     );
@@ -157,7 +158,7 @@ class RedisBroker implements Broker, SessionHome {
     const { prefix, foreignPrefix } = this.#settings;
     const channels = [streamKeys(prefix, stream).log];
     if (foreignPrefix !== null) channels.push(foreignPrefix + stream);
-    await this.#subscriptions.add(stream, this.#fleet.slotOf(stream), channels, session, this.#deadline());
+    await this.#subscriptions.add(stream, this.#slotOf(stream), channels, session, this.#deadline());
   }
 
   unsubscribe(stream: StreamName, session: RedisSession): void {
@@ -188,7 +189,7 @@ class RedisBroker implements Broker, SessionHome {
     const { log, meta, values, order, graves } = streamKeys(prefix, stream);
     const keys = [log, meta, values, order, graves];
     return this.#run(
-      this.#fleet.slotOf(stream),
+      this.#slotOf(stream),
       (connection, asking) => {
         const input = [keys.length, ...keys, ...this.#scriptHead(connection.info.runId), ...args];
         return asking ? connection.runAsking(script, input) : connection.run(script, input);
@@ -203,6 +204,11 @@ class RedisBroker implements Broker, SessionHome {
     } catch (error) {
       throw asPortError(error);
     }
+  }
+
+  /** 0 outside a Cluster. */
+  #slotOf(stream: StreamName): number {
+    return this.#fleet.cluster ? slotOf(this.#settings.prefix, stream) : 0;
   }
 
   /** ARGV 1–2 of every script. */

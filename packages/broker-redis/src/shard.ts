@@ -1,4 +1,4 @@
-// One Redis process as this broker uses it: a connection for commands and one that listens.
+// One Redis process as it is used here: a connection for commands and, for a broker, one that listens.
 import type { Clock } from "@trunkline/core/ports";
 import { type Connection, dial } from "./connection.ts";
 import { Link } from "./link.ts";
@@ -7,15 +7,15 @@ import type { RedisNode, RedisPlace } from "./redis-url.ts";
 export interface ShardEvents {
   /** Either connection came up, was lost, or could not be dialled (`reason`). */
   readonly onChange: (shard: Shard, reason: Error | null) => void;
-  /** A fresh connection that is subscribed to nothing. */
-  readonly onSubscriber: (shard: Shard, connection: Connection) => void;
+  /** A fresh connection that is subscribed to nothing; null: none is needed. */
+  readonly onSubscriber: ((shard: Shard, connection: Connection) => void) | null;
 }
 
 export class Shard {
   /** null: where the place says. */
   readonly node: RedisNode | null;
   readonly #commands: Link;
-  readonly #subscriber: Link;
+  readonly #subscriber: Link | null;
   closed = false;
 
   constructor(place: RedisPlace, node: RedisNode | null, clock: Clock, events: ShardEvents) {
@@ -31,16 +31,20 @@ export class Shard {
         events.onChange(this, null);
       },
     });
-    this.#subscriber = new Link({
-      clock,
-      dial: connect,
-      onDown,
-      onUp: (connection) => {
-        endOther(connection, this.commands);
-        events.onSubscriber(this, connection);
-        events.onChange(this, null);
-      },
-    });
+    const { onSubscriber } = events;
+    this.#subscriber =
+      onSubscriber === null
+        ? null
+        : new Link({
+            clock,
+            dial: connect,
+            onDown,
+            onUp: (connection) => {
+              endOther(connection, this.commands);
+              onSubscriber(this, connection);
+              events.onChange(this, null);
+            },
+          });
   }
 
   get commands(): Connection | null {
@@ -48,7 +52,7 @@ export class Shard {
   }
 
   get subscriber(): Connection | null {
-    return this.#subscriber.connection;
+    return this.#subscriber?.connection ?? null;
   }
 
   /** Whether nothing that was sent over an earlier command connection can still be executed. */
@@ -57,13 +61,13 @@ export class Shard {
   }
 
   get available(): boolean {
-    return this.commands !== null && this.subscriber !== null;
+    return this.commands !== null && (this.#subscriber === null || this.subscriber !== null);
   }
 
   close(): void {
     this.closed = true;
     this.#commands.close();
-    this.#subscriber.close();
+    this.#subscriber?.close();
   }
 }
 
