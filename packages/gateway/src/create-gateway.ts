@@ -29,6 +29,7 @@ import { linkEntrance } from "./link-entrance.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
+import { warnOfMemory } from "./memory-warning.ts";
 import { type StatsSnapshot, createStats, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions, sessionConfig } from "./options.ts";
 import { OwnPublishing } from "./own-publishing.ts";
@@ -85,6 +86,7 @@ class NodeGateway implements Gateway {
     this.#roster = roster;
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
+    warnOfMemory(options.broker, logger);
     // A broker of the gateway's own has no other gateways.
     const others = options.broker ?? null;
     const onError = (error: unknown): void => this.#events.report(error);

@@ -33,6 +33,7 @@ export {
 } from "./options.ts";
 export { newConnectionId, signConnectionId, verifyConnectionId } from "./pages/connection-id.ts";
 export { connectionKey, legacyDigest } from "./pages/connection-key.ts";
+export { type MemoryRegistryOptions, memoryRegistry } from "./pages/memory-registry.ts";
 export { injectConnectionId } from "./pages/page-html.ts";
 export { type HmacKey, type PageKeys, pageKeys } from "./pages/page-keys.ts";
 export { type SessionRequest, type SessionStore } from "./pages/page-sessions.ts";

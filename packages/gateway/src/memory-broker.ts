@@ -17,6 +17,7 @@ import type {
 import type { Position } from "@trunkline/core/wire";
 import { DedupeWindow } from "./memory/dedupe-window.ts";
 import { MemoryStream } from "./memory/memory-stream.ts";
+import { quietClock } from "./memory/quiet-clock.ts";
 
 export interface MemoryBrokerOptions {
   /** How much of each stream is kept: both bounds hold. */
@@ -294,13 +295,6 @@ class MemorySession implements BrokerSession {
 function newTag(): string {
   return Math.floor(Math.random() * 0x1_0000_0000).toString(36);
 }
-
-const quietClock: Pick<Clock, "now" | "wallTime" | "setTimer" | "clearTimer"> = {
-  now: () => performance.now(),
-  wallTime: () => Date.now(),
-  setTimer: (run, delayMs) => setTimeout(run, delayMs).unref() as unknown as TimerHandle,
-  clearTimer: (timer) => clearTimeout(timer as unknown as NodeJS.Timeout),
-};
 
 function closedError(): GatewayError {
   return new GatewayError("gateway.unavailable", "the memory broker is closed; open a new one");

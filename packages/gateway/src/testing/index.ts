@@ -5,3 +5,4 @@ export {
   type MakeBroker,
   brokerContract,
 } from "./broker-contract.ts";
+export { type ContractRegistry, type MakeRegistry, registryContract } from "./registry-contract.ts";
