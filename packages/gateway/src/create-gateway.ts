@@ -33,10 +33,12 @@ import { warnOfMemory } from "./memory-warning.ts";
 import { type StatsSnapshot, createStats, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions, sessionConfig } from "./options.ts";
 import { OwnPublishing } from "./own-publishing.ts";
+import { pushLine } from "./push-line.ts";
 import { type DisconnectOptions, Revocation } from "./revocation.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
 import type { SessionLink } from "./session-link.ts";
+import type { VolatileLine } from "./volatile-line.ts";
 
 /**
  * `createGateway({ secretKeys: [{ key, account }], publicKeys: [{ key, channel }] })`
@@ -64,6 +66,7 @@ class NodeGateway implements Gateway {
   readonly #headTimer: HeadTimer;
   readonly #fence: Fence;
   readonly #revocation: Revocation;
+  readonly #pushes: VolatileLine;
   readonly #waitingRoom: WaitingRoom;
   readonly #own: OwnPublishing;
   readonly #closeBroker: () => Promise<void>;
@@ -107,7 +110,6 @@ class NodeGateway implements Gateway {
       onFailure: (cause) => this.#events.callbackFailed("authenticate", cause),
     });
     this.#waitingRoom = reception.waitingRoom;
-    const links = linkEntrance(reception.entrance, grants, this.#revocation.line);
     const { history } = options;
     const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
     const broker = options.broker ?? memoryBroker(own);
@@ -122,6 +124,8 @@ class NodeGateway implements Gateway {
       onAvailable: (available) => (this.#brokerAvailable = available),
       serializerOf: serializerOf(options.serialize, (cause) => this.#events.callbackFailed("serialize", cause)),
     });
+    this.#pushes = pushLine(broker, this.#hub);
+    const links = linkEntrance(reception.entrance, grants, this.#revocation.line, this.#pushes);
     this.#headTimer = new HeadTimer({
       clock,
       everyMs: resolved.heartbeatMs,
@@ -248,6 +252,10 @@ class NodeGateway implements Gateway {
     return this.#own.publisher(account);
   }
 
+  push(message: unknown, ...channels: readonly string[]): Promise<readonly PublishReceipt[]> {
+    return this.#own.publisher().push(message, ...channels);
+  }
+
   async disconnect(filter: ConnectionFilter, options?: DisconnectOptions): Promise<void> {
     if (this.#closed) throw closedError("disconnect");
     await this.#revocation.disconnect(filter, options);
@@ -287,6 +295,7 @@ class NodeGateway implements Gateway {
     await this.#relay.close();
     await this.#fence.close();
     await this.#revocation.line.close();
+    await this.#pushes.close();
     await this.#hub.close();
     await this.#closeBroker();
   }

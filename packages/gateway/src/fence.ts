@@ -1,7 +1,8 @@
 // A newer link of a client ends its older ones (PROTOCOL §7.6), on this gateway and on all others of the same broker.
 import { createHash, randomBytes } from "node:crypto";
-import type { Broker, BrokerSession, StreamName } from "@trunkline/core/ports";
+import type { Broker, StreamName } from "@trunkline/core/ports";
 import { type Principal, principalKey } from "./auth/principal.ts";
+import { VolatileLine } from "./volatile-line.ts";
 
 /** A link that counts the links of its client. */
 export interface FencedLink {
@@ -34,13 +35,23 @@ export class Fence {
   /** Clients whose newest link the other gateways have not been told of. */
   readonly #untold = new Set<string>();
   readonly #options: FenceOptions;
-  #session: BrokerSession | null = null;
-  #opened: Promise<void> | null = null;
+  readonly #line: VolatileLine | null;
   #telling = false;
   #closed = false;
 
   constructor(options: FenceOptions) {
+    const { broker } = options;
     this.#options = options;
+    this.#line =
+      broker &&
+      new VolatileLine({
+        broker,
+        stream: controlStream,
+        onTold: (body) => this.#onTold(body),
+        // What others told may be lost, and what was told to them.
+        onDoubt: () => this.#tell(this.#links.keys()),
+        onAvailable: (available) => this.#tell(available ? this.#untold : []),
+      });
   }
 
   /** Whether a newer link of the client is connected here. What other gateways have, they say once this one is told of. */
@@ -66,7 +77,7 @@ export class Fence {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#session?.close();
+    await this.#line?.close();
   }
 
   #newest(client: string): number {
@@ -93,7 +104,7 @@ export class Fence {
     let clients: string[] = [];
     try {
       // Of two gateways that begin at once, the one that listens last tells what the other can hear.
-      await this.#ready(broker);
+      await this.#line?.ready();
       while (this.#untold.size > 0 && !this.#closed) {
         clients = [...this.#untold].slice(0, batch);
         for (const client of clients) this.#untold.delete(client);
@@ -106,21 +117,6 @@ export class Fence {
     } finally {
       this.#telling = false;
     }
-  }
-
-  #ready(broker: Broker): Promise<void> {
-    this.#session ??= broker.open({
-      onVolatile: (_, body) => this.#onTold(body),
-      onEntry: () => {},
-      // What others told may be lost, and what was told to them.
-      onDoubt: () => this.#tell(this.#links.keys()),
-      onAvailable: (available) => this.#tell(available ? this.#untold : []),
-    });
-    this.#opened ??= this.#session.subscribe(controlStream).catch((error: unknown) => {
-      this.#opened = null;
-      throw error;
-    });
-    return this.#opened;
   }
 
   #onTold(body: string): void {

@@ -41,6 +41,11 @@ export interface Gateway {
    */
   publisher(account?: string): Publishes;
   /**
+   * `push` of the publisher of the account "default"; `gateway.publisher("acme").push(…)` in another.
+   * @example gateway.push({ home: 2 }, "score:*")
+   */
+  push(message: unknown, ...channels: readonly string[]): Promise<readonly PublishReceipt[]>;
+  /**
    * Ends the connections that match every field of `filter`, here and on every other gateway of the broker. Resolves once those here are told and
    * the command is on its way to the others, which follow within moments.
    * @example gateway.disconnect({ user: "42" }, { reason: "signed out" })

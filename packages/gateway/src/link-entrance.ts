@@ -4,13 +4,15 @@ import type { Answer, Authenticated, Entrance } from "./auth/entrance.ts";
 import type { Entry } from "./auth/authenticator.ts";
 import type { ControlLine } from "./control-line.ts";
 import type { Grants } from "./grants.ts";
+import type { VolatileLine } from "./volatile-line.ts";
 
 /** What part of the account a URL asks for (PROTOCOL §2.6), or null. */
 export function scopeHint({ request }: Pick<Entry, "request">): string | null {
   return request.params.get("scope");
 }
 
-export function linkEntrance(entrance: Entrance, grants: Grants, line: ControlLine): Entrance {
+/** @param pushes what all gateways hear of channels that they may have */
+export function linkEntrance(entrance: Entrance, grants: Grants, line: ControlLine, pushes: VolatileLine): Entrance {
   /** Whatever is said about connections from here on concerns this one. */
   const marked = <Who>(ask: () => Answer<Who>, go: (who: Who, mark: number) => Answer<Who>): Answer<Who> => {
     const start = (): Answer<Who> => {
@@ -19,7 +21,7 @@ export function linkEntrance(entrance: Entrance, grants: Grants, line: ControlLi
       return who instanceof Promise ? who.then((said) => go(said, mark)) : go(who, mark);
     };
     // A link that comes in without it is turned away when it is about to be let in: the broker is gone.
-    return line.isReady ? start() : line.ready().then(start, start);
+    return line.isReady && pushes.isReady ? start() : Promise.all([line.ready(), pushes.ready()]).then(start, start);
   };
   const scoped =
     (entry: Entry) =>

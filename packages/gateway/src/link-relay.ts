@@ -1,9 +1,10 @@
 // Links over event streams (PROTOCOL §11.3): finds the one that a client's request is for, here or on another gateway of the
 // same broker.
 import { randomBytes } from "node:crypto";
-import type { Broker, BrokerSession, Clock, StreamName, TimerHandle } from "@trunkline/core/ports";
+import type { Broker, Clock, StreamName, TimerHandle } from "@trunkline/core/ports";
 import { CloseCode } from "@trunkline/core/wire";
 import { Inbox } from "./inbox.ts";
+import { VolatileLine } from "./volatile-line.ts";
 
 /** The session at the other end of a link. */
 export interface Recipient {
@@ -40,28 +41,18 @@ export class LinkRelay {
   readonly #gateway = randomId();
   readonly #links = new Map<string, OpenLink>();
   readonly #options: LinkRelayOptions;
-  #session: BrokerSession | null = null;
-  #opened: Promise<void> | null = null;
+  readonly #line: VolatileLine | null;
 
   constructor(options: LinkRelayOptions) {
+    const { broker } = options;
     this.#options = options;
+    const onTold = (body: string): void => this.#onForwarded(body);
+    this.#line = broker && new VolatileLine({ broker, stream: controlStream(this.#gateway), onTold });
   }
 
   /** Resolves once frames that other gateways took arrive here. Rejects when the broker can't be used; the next call tries again. */
-  ready(): Promise<void> {
-    const { broker } = this.#options;
-    if (broker === null) return Promise.resolve();
-    this.#session ??= broker.open({
-      onVolatile: (_, body) => this.#onForwarded(body),
-      onEntry: () => {},
-      onDoubt: () => {},
-      onAvailable: () => {},
-    });
-    this.#opened ??= this.#session.subscribe(controlStream(this.#gateway)).catch((error: unknown) => {
-      this.#opened = null;
-      throw error;
-    });
-    return this.#opened;
+  async ready(): Promise<void> {
+    await this.#line?.ready();
   }
 
   /** An id for a new link. */
@@ -103,7 +94,7 @@ export class LinkRelay {
   }
 
   async close(): Promise<void> {
-    await this.#session?.close();
+    await this.#line?.close();
   }
 
   #onForwarded(body: string): void {

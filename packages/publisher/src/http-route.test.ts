@@ -110,7 +110,7 @@ describe("one request", () => {
       null,
       {},
       { event: "" },
-      { event: "a", channel: "*" },
+      { event: "a", channel: "~a*" },
       { event: "a", data: cycle },
       { event: "a", data: 1n },
       { event: "a", data: () => {} },

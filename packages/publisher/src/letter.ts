@@ -1,7 +1,7 @@
 // One event on its way over HTTP: what is sent of it, what is known of it.
 import { GatewayError, LinkError, type TrunklineError } from "@trunkline/core/errors";
-import { newEventId } from "@trunkline/core/publish";
-import { type PublishReceipt, type PublishRequest, byteLength, publishProblem } from "@trunkline/core/wire";
+import { newEventId, pushProblem } from "@trunkline/core/publish";
+import { type PublishReceipt, type PublishRequest, byteLength } from "@trunkline/core/wire";
 
 /** Begins the messages of its errors. */
 export const method = "publisher.publish";
@@ -51,7 +51,7 @@ export function givenUp({ sending, doubtSince, lastError }: Letter, why: string)
 
 /** @throws {GatewayError} as the gateway would refuse it */
 export function textOf(given: PublishRequest): string {
-  const problem = publishProblem(given);
+  const problem = pushProblem(given);
   if (problem !== null) throw new GatewayError("gateway.bad-request", `${method}: ${problem}`);
   // An id makes repetitions safe.
   const request = { ...given, id: given.id ?? newEventId(), data: given.data ?? null };

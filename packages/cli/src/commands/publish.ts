@@ -1,5 +1,6 @@
 import { UsageError } from "@trunkline/core/errors";
-import { byteLength, type PublishRequest, publishProblem } from "@trunkline/core/wire";
+import { pushProblem } from "@trunkline/core/publish";
+import { byteLength, type PublishRequest } from "@trunkline/core/wire";
 import type { Readable } from "node:stream";
 import { defaultUrl, resolveBase } from "../base-url.ts";
 import { defineCommand } from "../command.ts";
@@ -29,7 +30,11 @@ export const publish = defineCommand({
       value: "KEY",
       help: "secret key; better in TRUNKLINE_API_KEY",
     },
-    channel: { type: "string", value: "NAME", help: "channel to publish to (default: the key's own, account.<id>)" },
+    channel: {
+      type: "string",
+      value: "NAME",
+      help: "channel, or a pattern with * in it (default: the key's own, account.<id>)",
+    },
     id: {
       type: "string",
       value: "ID",
@@ -52,7 +57,7 @@ export const publish = defineCommand({
     if (!/^[\u0021-\u007e]+$/.test(apiKey)) throw bad("--api-key: expected visible ASCII characters only");
     const target: PublishTarget = { base: resolveBase(flags.url ?? io.env["TRUNKLINE_URL"] ?? defaultUrl), apiKey };
     const request = { event, channel: flags.channel, id: flags.id };
-    const problem = publishProblem(request);
+    const problem = pushProblem(request);
     if (problem !== null) throw bad(problem);
     if (data !== "-") return publishOne(target, { ...request, data: argumentData(data) }, output);
     if (flags.id !== undefined) throw bad("--id names one event; it can't be used with -");

@@ -18,7 +18,7 @@ export function brokerSend(
 ): VerbsOptions["send"] {
   const problem = accountProblem(account);
   if (problem !== null) throw new UsageError("usage.bad-argument", `${method}: account: ${problem}`);
-  const scope = { account, dedupePrefix: operatorPrefix };
+  const scope = { account, dedupePrefix: operatorPrefix, patterns: true };
   return (request, wait) =>
     waitFor(
       () => publishing.publish(scope, request).then((outcome) => receiptOf(outcome, method)),

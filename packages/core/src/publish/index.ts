@@ -1,9 +1,10 @@
 export { accountChannel, accountProblem, allChannel, defaultAccount, streamName } from "./account.ts";
 export { brokerSend } from "./broker-send.ts";
-export { channelMatcher, channelPatternProblem, isChannelPattern } from "./channel-pattern.ts";
+export { channelMatcher } from "./channel-pattern.ts";
 export { event, type EventData, type RecordChanges, type TrunklineEvent } from "./event.ts";
 export { newEventId } from "./event-id.ts";
 export { EventRegistry, type ResourceAction } from "./event-registry.ts";
+export { patternPushStream, type PatternPush, pushProblem, readPatternPush } from "./pattern-push.ts";
 export {
   createPublishing,
   operatorPrefix,

@@ -9,6 +9,8 @@ import type { WireError } from "../wire/frame.ts";
 import { byteLength } from "../wire/limits.ts";
 import { type PublishReceipt, type PublishRequest, publishProblem } from "../wire/publish-request.ts";
 import { accountChannel, streamName } from "./account.ts";
+import { isChannelPattern } from "./channel-pattern.ts";
+import { patternPushStream, pushId, pushProblem, writePatternPush } from "./pattern-push.ts";
 
 export interface PublishingOptions {
   readonly broker: Broker;
@@ -36,6 +38,8 @@ export interface PublishScope {
   readonly account: string;
   /** The same for all publishes of one principal, such as its `keyId`. Holds no ":". */
   readonly dedupePrefix: string;
+  /** Whether `channel` may be a pattern: then the event goes to all channels that match, as a `volatile` one. @defaultValue false */
+  readonly patterns?: boolean;
 }
 
 /** `status` is the HTTP status that says the same. */
@@ -67,16 +71,23 @@ export function createPublishing(options: PublishingOptions): Publishing {
   };
 
   return {
-    async publish({ account, dedupePrefix }, request, retryMs) {
+    async publish({ account, dedupePrefix, patterns = false }, request, retryMs) {
       const startedAt = clock.now();
-      const problem = publishProblem(request);
+      const problem = patterns ? pushProblem(request) : publishProblem(request);
       if (problem !== null) return refuse(400, "gateway.bad-request", problem);
-      const { event, id, channel = accountChannel(account) } = request;
+      const { event, channel = accountChannel(account) } = request;
+      const byPattern = isChannelPattern(channel);
+      const id = byPattern ? pushId(request.id) : request.id;
       if (retryMs !== undefined && id === undefined)
         return refuse(400, "gateway.bad-request", "id: expected the one of the first attempt with retryMs, got none");
-      const { delivery, deletes = false } = definitionOf(contract, event);
+      const { delivery: defined, deletes = false } = definitionOf(contract, event);
+      if (byPattern && defined === "state") {
+        const message = "channel: expected the name of one channel for an event that is `state`, got a pattern";
+        return refuse(400, "gateway.bad-request", message);
+      }
+      const delivery = byPattern ? "volatile" : defined;
       const { key = delivery === "state" ? event : undefined } = request;
-      const body = bodyOf({ ...request, key });
+      const body = bodyOf({ ...request, key, id });
       if (body === null)
         return refuse(400, "gateway.bad-request", "data: expected a JSON value, got one that JSON can't hold");
       const bytes = byteLength(body);
@@ -93,6 +104,9 @@ export function createPublishing(options: PublishingOptions): Publishing {
         if (delivery === "volatile" && retryMs !== undefined) {
           // Nothing is kept of the first attempt.
           appended = { kind: "unknown" };
+        } else if (byPattern) {
+          await broker.broadcast(patternPushStream, writePatternPush({ account, pattern: channel, body }));
+          appended = null;
         } else if (delivery === "volatile") {
           await broker.broadcast(stream, body);
           appended = null;
@@ -143,7 +157,7 @@ function bodyOf({
   key,
   id,
   meta,
-}: Omit<PublishRequest, "key"> & { readonly key: string | undefined }): string | null {
+}: Omit<PublishRequest, "key" | "id"> & Record<"key" | "id", string | undefined>): string | null {
   try {
     // Undefined has no JSON text; a function has none either, but stands for a mistake.
     if (data !== undefined && JSON.stringify(data) === undefined) return null;

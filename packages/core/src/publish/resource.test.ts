@@ -270,8 +270,10 @@ describe("pub and push", () => {
     expect(new Set(sent.map(({ id }) => id)).size).toBe(1);
     expect(sent[0]?.id).toMatch(/^push:[0-9a-f]{32}$/);
     await expect(verbs.push("hi")).rejects.toMatchObject({ code: "usage.bad-argument" });
-    await expect(verbs.push("hi", "a", "b*")).rejects.toMatchObject({ code: "usage.bad-argument" });
+    await expect(verbs.push("hi", "a", "~b*")).rejects.toMatchObject({ code: "usage.bad-argument" });
     expect(sent).toHaveLength(2);
+    await verbs.push("hi", "a", "b*");
+    expect(sent.slice(2).map(({ channel }) => channel)).toEqual(["a", "b*"]);
   });
 
   it("A-09 what nobody waits for does not end the process, and is logged without its data", async () => {

@@ -2,12 +2,13 @@
 import { type GatewayError, type TrunklineError, UsageError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
-import { channelProblem } from "../wire/limits.ts";
 import type { PublishReceipt, PublishRequest } from "../wire/publish-request.ts";
 import { allChannel } from "./account.ts";
+import { channelPatternProblem } from "./channel-pattern.ts";
 import { newEventId } from "./event-id.ts";
 import { EventRegistry } from "./event-registry.ts";
 import { handled } from "./handled.ts";
+import { pushId } from "./pattern-push.ts";
 import { type Resource, type ResourceOptions, createResource } from "./resource.ts";
 import type { ResourceName } from "./routing-key.ts";
 import type { WaitOptions } from "./wait.ts";
@@ -34,8 +35,9 @@ export interface Publishes {
   pub(message: unknown, options?: PubOptions): Promise<PublishReceipt>;
   /**
    * One message to several channels, as an event `message` with one id, appended once to each. A client that is on several of them
-   * hears it once, whichever comes first; its `*` listeners hear each.
-   * @returns a receipt per channel, in their order. When it rejects some of them may have got it.
+   * hears it once, whichever comes first; its `*` listeners hear each. A name with `*` is a pattern: all channels of the account get the
+   * message that match it and that somebody is on, on whatever gateway, as a `volatile` event. `*` stands for any characters but ";".
+   * @returns a receipt per name, in their order; offset 0 and epoch "" for a pattern. When it rejects some of them may have got it.
    */
   push(message: unknown, ...channels: readonly string[]): Promise<readonly PublishReceipt[]>;
   /**
@@ -88,10 +90,9 @@ export function createVerbs(options: VerbsOptions, events: EventRegistry = new E
     if (channels.length === 0) {
       throw new UsageError("usage.bad-argument", "push: expected at least one channel, got none; `pub` sends to all");
     }
-    const problem = channels.map(channelProblem).find((each) => each !== null);
+    const problem = channels.map(channelPatternProblem).find((each) => each !== null);
     if (problem !== undefined) throw new UsageError("usage.bad-argument", `push: channel: ${problem}`);
-    // By this clients know that it is one event (PROTOCOL §8.7).
-    const id = `push:${newEventId()}`;
+    const id = pushId();
     // All are handed over before the first is awaited, and each is heard of before one of them fails.
     const sent = await Promise.allSettled(channels.map((channel) => message(data, channel, id, {})));
     return sent.map((each) => {

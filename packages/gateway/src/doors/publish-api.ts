@@ -70,7 +70,8 @@ export function createPublishApi(
       const message = maySay ? idForbidden : forbidden;
       return Promise.resolve({ ok: false, status: 403, error: { code: "gateway.forbidden", message } });
     }
-    return publishItem(publishing, { account, dedupePrefix: principalKey(principal) }, item);
+    const scope = { account, dedupePrefix: principalKey(principal), patterns: principal.kind === "secret" };
+    return publishItem(publishing, scope, item);
   };
 
   const answer = async (response: ServerResponse, principal: Principal, bytes: Buffer): Promise<void> => {

@@ -294,6 +294,24 @@ async function joined(on: Stage, form: FormName = "v1", cursor?: Position): Prom
 }
 
 describe("the live line", () => {
+  it("P-08 a push by pattern goes to the channels of its account, and not to what goes along with them", async () => {
+    const on = stage();
+    const names = ["acme/score:1", "acme/~members/score:1", "globex/score:1", "acme/score:2"];
+    const readers = names.map(() => new TestReader());
+    for (const [index, name] of names.entries()) {
+      const reader = readers[index] as TestReader;
+      const feed = on.hub.join(reader, name as StreamName, name.slice(name.indexOf("/") + 1), null);
+      const prepared = on.hub.prepare(feed);
+      await on.broker.settle();
+      await prepared;
+      on.hub.begin(feed);
+      on.hub.run(feed);
+    }
+    on.hub.onPush({ account: "acme", pattern: "*1", body: '{"event":"e","data":1}' }, 7);
+    on.hub.flush();
+    expect(readers.map(({ events }) => events.map(({ channel }) => channel))).toEqual([["score:1"], [], [], []]);
+  });
+
   it("sends what one tick brings as one write per socket, with as few frames as the limit allows", async () => {
     const on = stage();
     const readers = [await joined(on), await joined(on), await joined(on, "plain")];

@@ -1,5 +1,6 @@
 // All streams of one gateway: broker subscriptions by reference count, and one flush per tick for everything that waits.
 import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
+import { type PatternPush, channelMatcher, streamName } from "@trunkline/core/publish";
 import type { Position, StreamPosition, Verdict } from "@trunkline/core/wire";
 import { type Form, allForms } from "../form.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
@@ -157,6 +158,15 @@ export class Hub implements BrokerListener, LiveLine {
     for (const { stage } of channel.behind) if (stage !== "opening") this.#options.stats.dropped += 1;
     channel.pending.push(Outgoing.volatile(channel, body, time));
     this.#wait(channel);
+  }
+
+  /** A push by pattern: to all channels of its account that match and that somebody here is on. */
+  onPush({ account, pattern, body }: PatternPush, time: number): void {
+    const matches = channelMatcher(pattern);
+    const own = streamName(account, "");
+    // What goes along with a channel is none.
+    for (const { name, label } of this.#channels.values())
+      if (name.startsWith(own) && !label.startsWith("~") && matches(label)) this.onVolatile(name, body, time);
   }
 
   onUnreadable(): void {
