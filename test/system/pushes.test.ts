@@ -77,14 +77,18 @@ describe.each(kinds)("two gateways on %s", (_, open) => {
       ["room;1", 4],
       ["xscore:1", "end"],
     ]);
-    expect([...heard(far)].sort()).toEqual(
-      [
-        ["plain", { foo: "bar" }],
-        ["score:1", { foo: "bar" }],
-        ["score:2", { foo: "bar" }],
-        ["score:2", "end"],
-      ].sort(),
+    const elsewhere = heard(far).map((each) => JSON.stringify(each));
+    expect(new Set(elsewhere)).toEqual(
+      new Set(
+        [
+          ["plain", { foo: "bar" }],
+          ["score:1", { foo: "bar" }],
+          ["score:2", { foo: "bar" }],
+          ["score:2", "end"],
+        ].map((each) => JSON.stringify(each)),
+      ),
     );
+    expect(elsewhere).toHaveLength(4);
     const [first] = near.events;
     expect(first).toEqual({
       type: "event",
