@@ -96,6 +96,7 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "trunkline/src/",
       "@trunkline/core",
       "@trunkline/core/plain",
+      "@trunkline/core/wire",
       "@trunkline/transport-browser",
       "@trunkline/transport-node",
     ],

@@ -5,11 +5,12 @@ import { fileURLToPath } from "node:url";
 const root = new URL("../../", import.meta.url);
 
 /** What a page needs to load the built packages as native modules: bare names → built files. */
-const importMap = {
+export const importMap = {
   imports: {
     trunkline: "/packages/trunkline/dist/browser.js",
     "trunkline/plain": "/packages/trunkline/dist/plain.js",
     "trunkline/event-stream": "/packages/trunkline/dist/event-stream.js",
+    "trunkline/page": "/packages/trunkline/dist/page.js",
     "@trunkline/core": "/packages/core/dist/index.js",
     "@trunkline/core/event-stream": "/packages/core/dist/event-stream.js",
     "@trunkline/core/plain": "/packages/core/dist/plain.js",

@@ -48,4 +48,5 @@ export {
   requestScope,
 } from "./scope.ts";
 export type { Serialize, SerializedEvent } from "./hub/serializer.ts";
+export { qualified } from "@trunkline/core/publish";
 export { type SubscriptionSource, type Visitor, byAccount, byPath, byScope } from "./subscription-source.ts";

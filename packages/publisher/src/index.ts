@@ -5,6 +5,7 @@ export {
   EventRegistry,
   type Publishes,
   type PubOptions,
+  qualified,
   type RecordChanges,
   type RecordEmitter,
   type Resource,

@@ -42,6 +42,23 @@ it("bridges a client of the global WebSocket to the test gateway", async () => {
   await vi.waitUntil(() => gateway.clients.length === 0);
 });
 
+it("takes the query of a client's URL along", async () => {
+  const gateway = createTestGateway();
+  onTestFinished(() => gateway.close());
+  const urls: string[] = [];
+  const open = gateway.transport.open.bind(gateway.transport);
+  const transport = {
+    ...gateway.transport,
+    open: (...args: Parameters<typeof open>) => (urls.push(args[0].url), open(...args)),
+  };
+  const base = `${url}?connection=a%3D`;
+  server.use(...trunklineHandlers(base, { url: gateway.url, transport }));
+  const client = createClient({ url: base, apiKey: gateway.apiKey, transport: webSocketTransport() });
+  onTestFinished(() => client.close());
+  await client.ready();
+  expect(urls.map((opened) => new URL(opened).search)).toEqual(["?connection=a%3D"]);
+});
+
 it("carries losses and returns: what was missed comes", async () => {
   const gateway = start();
   const client = open({ apiKey: gateway.apiKey });

@@ -11,7 +11,8 @@ import type { TestGateway } from "./test-gateway.ts";
  * @param url base URL as given to `createClient`
  */
 export function trunklineHandlers(url: string, gateway: Pick<TestGateway, "url" | "transport">): WebSocketHandler[] {
-  const handler = ws.link(socketUrl(url)).addEventListener("connection", ({ client, info }) => {
+  // msw matches without the query.
+  const handler = ws.link(socketUrl(url).replace(/\?.*/s, "")).addEventListener("connection", ({ client, info }) => {
     const { protocols = [] } = info;
     /** What the client says before the link is open: msw opens its end at once. */
     let early: (string | Uint8Array)[] | null = [];

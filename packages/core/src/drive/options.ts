@@ -15,7 +15,7 @@ import { maxChannelBytes } from "../wire/limits.ts";
 export type GetToken = (request: { readonly fresh: boolean }) => string | PromiseLike<string>;
 
 export interface ClientOptions<C extends Contract = Contract> {
-  /** Base URL of the gateway, e.g. `https://app.example.com`. Without a scheme: `wss`. */
+  /** Base URL of the gateway, e.g. `https://app.example.com`. Without a scheme: `wss`. A query goes along with every request. */
   readonly url: string;
   readonly transport: Transport;
   /** Secret key, for servers only. At most one of `apiKey`, `publicKey` and `getToken`. */

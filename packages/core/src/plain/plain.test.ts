@@ -49,6 +49,14 @@ describe("§10.1 opening", () => {
     expect(new URL(request.url).searchParams.get("api_key")).toBe("a&b=c+d#e");
   });
 
+  it("keeps the query of the base, and the key beside it", () => {
+    const url = "https://h.test/base?connection=a%3D";
+    expect(setUp({ url }).memory.last.request.url).toBe("wss://h.test/base/api/ws/v1/events?connection=a%3D");
+    expect(setUp({ url, apiKey: "a&b" }).memory.last.request.url).toBe(
+      "wss://h.test/base/api/ws/v1/events?connection=a%3D&api_key=a%26b",
+    );
+  });
+
   it("has no query without a key, and asks getToken for every attempt", async () => {
     expect(setUp().memory.last.request.url).toBe("ws://server.test/api/ws/v1/events");
     const { memory } = setUp({ getToken: () => "t1" });

@@ -23,7 +23,10 @@ export function plain({ heartbeatMs = 25_000 }: PlainOptions = {}): Dialect {
     protocols: [],
     enveloped: false,
     codec: plainCodec(heartbeatMs),
-    url: (base, key) => socketUrl(base) + (key === undefined ? "" : `?api_key=${encodeURIComponent(key)}`),
+    url: (base, key) => {
+      const url = socketUrl(base);
+      return key === undefined ? url : `${url}${url.includes("?") ? "&" : "?"}api_key=${encodeURIComponent(key)}`;
+    },
   };
 }
 

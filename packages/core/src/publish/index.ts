@@ -15,6 +15,7 @@ export {
   type PublishScope,
   receiptOf,
 } from "./publishing.ts";
+export { qualified } from "./qualified.ts";
 export type { BindOptions, RecordEmitter } from "./record-emitter.ts";
 export type { Resource, ResourceOptions } from "./resource.ts";
 export { type ResourceName, resourceKey, routingKey } from "./routing-key.ts";

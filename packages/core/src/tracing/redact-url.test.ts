@@ -7,6 +7,7 @@ it.each([
   ["ws://h/p?api_key=s3cret&lang=en", "ws://h/p?api_key=REDACTED&lang=en"],
   ["ws://h/p?id=s3cret", "ws://h/p?id=REDACTED"],
   ["ws://h/p?connection_id=s3cret&connectionId=s3cret", "ws://h/p?connection_id=REDACTED&connectionId=REDACTED"],
+  ["ws://h/p?connection=s3cret&connections=2", "ws://h/p?connection=REDACTED&connections=2"],
   ["ws://h/p?API%5FKEY=s3cret", "ws://h/p?API%5FKEY=REDACTED"],
   ["ws://h/p?access_token=s3cret=&X-Amz-Signature=s3cret", "ws://h/p?access_token=REDACTED&X-Amz-Signature=REDACTED"],
   [

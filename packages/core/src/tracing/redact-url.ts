@@ -1,5 +1,6 @@
 /** Names of query parameters whose values let somebody in, or say who it is. */
-const telling = /key|token|secret|sign|^sig$|pass|auth|cred|session|jwt|ticket|pwd|^code$|(?:^|[-_.])id$|Id$/i;
+const telling =
+  /key|token|secret|sign|^sig$|pass|auth|cred|session|jwt|ticket|pwd|^code$|^connection$|(?:^|[-_.])id$|Id$/i;
 
 /** `url` as a span may hold it: `?api_key=REDACTED`, without user, password and fragment. */
 export function redactUrl(url: string): string {

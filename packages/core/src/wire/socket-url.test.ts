@@ -12,6 +12,10 @@ it.each([
   ["wss://localhost:1/", "wss://localhost:1/api/ws/v1/events"],
   ["httpbin.example", "wss://httpbin.example/api/ws/v1/events"],
   ["localhost:7777", "wss://localhost:7777/api/ws/v1/events"],
+  ["https://h/base?connection=X", "wss://h/base/api/ws/v1/events?connection=X"],
+  ["https://h/base/?connection=a%3D/&b=?/", "wss://h/base/api/ws/v1/events?connection=a%3D/&b=?/"],
+  ["http://h:1?", "ws://h:1/api/ws/v1/events?"],
+  ["h?a=b", "wss://h/api/ws/v1/events?a=b"],
 ])("§2.1 W-02 %s becomes %s", (base, url) => {
   expect(new URL(socketUrl(base)).href).toBe(new URL(url).href);
 });
