@@ -43,17 +43,17 @@ function bundlePackage(directory) {
   };
 }
 
-/** The script-tag bundle: the client and all it needs, one global `trunkline`. */
-const scriptTag = {
-  input: `${root}packages/trunkline/build/script-tag.js`,
+/** The script-tag bundles, each with all it needs and one global `trunkline`: the client, and the client with channels. */
+const scriptTags = ["trunkline", "channels"].map((name) => ({
+  input: `${root}packages/${name}/build/script-tag.js`,
   plugins: [nodeResolve({ browser: true })],
   output: {
-    file: `${root}packages/trunkline/dist/trunkline.min.js`,
+    file: `${root}packages/${name}/dist/${name}.min.js`,
     format: "iife",
     name: "trunkline",
     plugins: [terser({ compress: { passes: 3, unsafe_arrows: true }, ecma: 2022 })],
   },
-};
+}));
 
 /** The playground's page, and the client alone for its pages without a bundler: each in one file. */
 const playgroundPages = ["app", "trunkline"].map((name) => ({
@@ -66,4 +66,4 @@ const packages = readdirSync(`${root}packages`)
   .map((name) => `${root}packages/${name}`)
   .filter((directory) => existsSync(`${directory}/package.json`));
 
-export default [...packages.map(bundlePackage), scriptTag, ...playgroundPages];
+export default [...packages.map(bundlePackage), ...scriptTags, ...playgroundPages];

@@ -8,8 +8,8 @@ let ok = true;
 for (const name of names) {
   const cwd = `${root}packages/${name}`;
   ok = run("publint", ["run", "--strict", "--level", "warning"], { cwd }) && ok;
-  // The script-tag bundle is no module and has no types.
-  const excluded = name === "trunkline" ? ["--exclude-entrypoints", "trunkline.min.js"] : [];
+  // The script-tag bundles are no modules and have no types.
+  const excluded = ["trunkline", "channels"].includes(name) ? ["--exclude-entrypoints", `${name}.min.js`] : [];
   ok =
     run("attw", ["--pack", ".", "--profile", "esm-only", "--format", "ascii", "--quiet", ...excluded], { cwd }) && ok;
 }

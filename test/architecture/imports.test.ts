@@ -65,6 +65,15 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
     "core/src/publish/",
     ["core/src/publish/", "core/src/wire/", "core/src/ports/", "core/src/clock/", "core/src/errors.ts"],
   ],
+  [
+    "core/src/modules.ts",
+    [
+      "core/src/client/backoff.ts",
+      "core/src/drive/deferred.ts",
+      "core/src/drive/line.ts",
+      "core/src/drive/line-streams.ts",
+    ],
+  ],
   ["core/src/testing/", ["core/src/"]],
   ["core/src/index.ts", ["core/src/"]],
   ["core/src/engine.ts", ["core/src/drive/"]],
@@ -99,6 +108,19 @@ const zones: readonly (readonly [zone: string, allowed: readonly string[]])[] = 
       "@trunkline/core/wire",
       "@trunkline/transport-browser",
       "@trunkline/transport-node",
+    ],
+  ],
+  ["channels/src/script-tag.ts", ["channels/src/", "trunkline"]],
+  [
+    "channels/src/",
+    [
+      "channels/src/",
+      "@trunkline/core",
+      "@trunkline/core/emitter",
+      "@trunkline/core/errors",
+      "@trunkline/core/modules",
+      "@trunkline/core/ports",
+      "@trunkline/core/wire",
     ],
   ],
   [

@@ -260,13 +260,13 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     unsubscribe: (channel) => {
       asked.get(channel)?.reject(new UsageError("usage.aborted", "unsubscribed"));
       asked.delete(channel);
-      driver.unsubscribe(channel);
+      driver.unsubscribe([channel]);
       settle();
     },
     [Symbol.asyncDispose]: () => close(),
   };
 
-  setInside(client, { driver, options, report, on: (...on) => (inside ??= createEmitter(failed)).on(...on) });
+  setInside(client, { driver, options, report, settle, on: (...on) => (inside ??= createEmitter(failed)).on(...on) });
   for (const channel of options.channels) driver.table.subscribe(channel);
   if (options.autoConnect) driver.feed({ type: "connect" });
   // The cast: names and arguments are tied together by the interface, not inside.

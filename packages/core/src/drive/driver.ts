@@ -221,9 +221,10 @@ export class Driver {
   }
 
   /** On both links: the newer may have been asked for it already. */
-  unsubscribe(channel: string): void {
-    if (!this.table.unsubscribe(channel)) return;
-    const text = this.#options.dialect.codec.encode({ type: "unsubscribe", channels: [channel] });
+  unsubscribe(channels: readonly string[]): void {
+    const known = channels.filter((channel) => this.table.unsubscribe(channel));
+    if (!known[0]) return;
+    const text = this.#options.dialect.codec.encode({ type: "unsubscribe", channels: known });
     this.#old?.send(text);
     this.#link?.send(text);
   }

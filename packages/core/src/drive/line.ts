@@ -24,9 +24,12 @@ interface Inside {
   readonly on: <Name extends keyof LineEvents>(name: Name, listener: Listener<LineEvents[Name]>) => () => void;
   /** Tells the client's `error` listeners and its logger. */
   readonly report: (error: TrunklineError) => void;
+  /** To be called when less is waited for than before. */
+  readonly settle: () => void;
 }
 
 export interface Line extends Pick<Inside, "on" | "report"> {
+  readonly inside: Inside;
   readonly clock: Clock;
   readonly getToken: GetToken | undefined;
   /** The window within which clients come back that lost something at the same time, as the gateway last said; in ms. */
@@ -37,7 +40,7 @@ export interface Line extends Pick<Inside, "on" | "report"> {
   readonly link: number;
   /** False when not connected: nothing was sent. */
   send(frame: ClientFrame): boolean;
-  /** A number for a `publish`, used for no other. */
+  /** A number for a `publish` or another request, used for no other. */
   ref(): number;
   /**
    * `up`: from here on `send` uses `link`. `gone`: what `link` has not answered it will not answer. Returns its undo.
@@ -70,9 +73,11 @@ export function shareLine(decorator: object, line: Line): void {
   lines.set(decorator, line);
 }
 
-function makeLine({ driver, options, on, report }: Inside): Line {
+function makeLine(inside: Inside): Line {
+  const { driver, options, on, report } = inside;
   let lastRef = 0;
   return {
+    inside,
     on,
     report,
     clock: options.clock,

@@ -1,0 +1,151 @@
+// One of those who share a channel's subscription.
+import type { EventMeta, ListenOptions, Listener, Outbox, PublishOptions } from "@trunkline/core";
+import { createEmitter, type Emitter } from "@trunkline/core/emitter";
+import { type TrunklineError, UsageError } from "@trunkline/core/errors";
+import { type Deferred, deferred, type Line, wait, type WaitOptions } from "@trunkline/core/modules";
+import { type PublishReceipt, reservedEventNames, type Verdict } from "@trunkline/core/wire";
+import type { HistoryOptions, HistoryPage, HistoryRequests } from "./history-requests.ts";
+import type { ChannelStatus, Holder, Subscription } from "./subscriptions.ts";
+
+type Args = [first?: unknown, second?: unknown];
+
+/** What all handles of one `createChannels` have in common. */
+export interface Surroundings {
+  readonly line: Line;
+  readonly history: HistoryRequests;
+  /** Made at first use. */
+  readonly outbox: () => Pick<Outbox, "publish">;
+  /** Rejects when there will be no connection, since the client is closed. */
+  readonly connected: () => Promise<void>;
+}
+
+export interface HandleOptions {
+  readonly name: string;
+  readonly around: Surroundings;
+  readonly subscribe: (holder: Holder) => Subscription;
+  readonly onClose: (handle: Handle) => void;
+}
+
+/** `Channel`, its names and arguments not tied together. */
+export class Handle {
+  readonly name: string;
+  readonly #around: Surroundings;
+  readonly #subscription: Subscription;
+  readonly #onClose: (handle: Handle) => void;
+  readonly #emitter: Emitter<Record<string, Args>>;
+  /** Who waits for the verdict. */
+  readonly #waiting = new Set<Deferred<void>>();
+  /** What rejects the pages that were asked for here. */
+  readonly #pages = new Set<(cause: TrunklineError) => void>();
+  #closed = false;
+
+  constructor({ name, around, subscribe, onClose }: HandleOptions) {
+    this.name = name;
+    this.#around = around;
+    this.#onClose = onClose;
+    this.#emitter = createEmitter((cause, event) =>
+      around.line.report(
+        new UsageError("usage.listener-failed", `channel "${name}": a "${event}" listener failed`, { cause }),
+      ),
+    );
+    this.#subscription = subscribe((...change) => this.#changed(...change));
+  }
+
+  get status(): ChannelStatus | "closed" {
+    return this.#closed ? "closed" : this.#subscription.status;
+  }
+
+  on(name: string, listener: Listener<Args>, options?: ListenOptions): () => void {
+    return this.#emitter.on(name, listener, options);
+  }
+
+  once(name: string, listener: Listener<Args>, options?: ListenOptions): () => void {
+    return this.#emitter.once(name, listener, options);
+  }
+
+  off(name: string, listener: Listener<Args>): void {
+    this.#emitter.off(name, listener);
+  }
+
+  ready(options?: WaitOptions): Promise<void> {
+    const waiter = deferred<void>();
+    const { status, error } = this.#subscription;
+    if (this.#closed) waiter.reject(this.#over());
+    else if (error) waiter.reject(error);
+    else if (status === "live") waiter.resolve();
+    else {
+      this.#waiting.add(waiter);
+      this.disconnected();
+    }
+    const done = (): boolean => this.#waiting.delete(waiter);
+    return wait(waiter.promise, `channel "${this.name}".ready`, this.#around.line.clock, options, done);
+  }
+
+  async publish(event: string, data: unknown, options?: Omit<PublishOptions, "channel">): Promise<PublishReceipt> {
+    if (this.#closed) throw this.#over();
+    return this.#around.outbox().publish(event, data, { ...options, channel: this.name });
+  }
+
+  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
+    if (this.#closed) throw this.#over();
+    const { page, cancel } = this.#around.history.ask(this.name, this.#subscription, options);
+    this.#pages.add(cancel);
+    try {
+      return await page;
+    } finally {
+      this.#pages.delete(cancel);
+    }
+  }
+
+  /** At once; `lingerMs` later the channel is left, if nobody holds it then. */
+  end(lingerMs: number): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { reject } of this.#waiting) reject(this.#over());
+    for (const cancel of this.#pages) cancel(this.#over());
+    this.#subscription.release(lingerMs);
+  }
+
+  close(): void {
+    if (!this.#closed) this.#onClose(this);
+  }
+
+  /** An event of the channel came. */
+  take(data: unknown, meta: EventMeta): void {
+    if (this.#closed) return;
+    // A foreign server's event must not pass for one of ours.
+    if (!reservedEventNames.includes(meta.event)) this.#emitter.emit(meta.event, data, meta);
+    if (this.status !== "closed") this.#emitter.emit("*", data, meta);
+  }
+
+  /** The client may be closed: who waits learns of it. */
+  disconnected(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = [...this.#waiting];
+    this.#around.connected().catch((cause: unknown) => {
+      for (const { reject } of waiting) reject(cause);
+    });
+  }
+
+  #changed(status: ChannelStatus, previous: ChannelStatus, verdict: Verdict | null): void {
+    const { error } = this.#subscription;
+    for (const { resolve, reject } of status === "pending" ? [] : this.#waiting) {
+      if (error) reject(error);
+      else resolve();
+    }
+    if (status !== previous) this.#emit("status", status, previous);
+    if (error && status !== previous) this.#emit("error", error);
+    if (verdict?.verdict === "gap") this.#emit("gap", verdict);
+    if (verdict?.verdict === "recovered" || verdict?.verdict === "snapshot") this.#emit("resumed", verdict);
+    if (status !== "pending") this.#around.history.pump();
+  }
+
+  /** A listener may have closed it. */
+  #emit(name: string, ...args: Args): void {
+    if (!this.#closed) this.#emitter.emit(name, ...args);
+  }
+
+  #over(): UsageError {
+    return new UsageError("usage.closed", `channel "${this.name}": this handle is closed: open the channel again`);
+  }
+}

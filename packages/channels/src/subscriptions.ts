@@ -1,0 +1,236 @@
+// Who holds which stream of a client, and what the gateway is asked for on their behalf: once for all who hold one, in few frames.
+import type { Client } from "@trunkline/core";
+import { GatewayError, type TrunklineError, UsageError } from "@trunkline/core/errors";
+import { type Line, subscribeAll, unsubscribeAll } from "@trunkline/core/modules";
+import type { TimerHandle } from "@trunkline/core/ports";
+import { byteLength, type StreamRequest, type Verdict } from "@trunkline/core/wire";
+import { Pace } from "./pace.ts";
+
+/**
+ * `pending`: its verdict is awaited, or the connection · `live`: events come · `refused` · `ended`: the gateway took this client
+ * off it.
+ */
+export type ChannelStatus = "pending" | "live" | "refused" | "ended";
+
+/** Told each verdict and each change; `verdict` is null when it is the connection that changed. */
+export type Holder = (status: ChannelStatus, previous: ChannelStatus, verdict: Verdict | null) => void;
+
+export interface Subscription {
+  readonly status: ChannelStatus;
+  /** Why it is not granted, or null. */
+  readonly error: TrunklineError | null;
+  /** Whoever holds it no longer is told nothing any more. The last one leaves the stream, after `lingerMs`. Idempotent. */
+  release(lingerMs: number): void;
+}
+
+export type Wanted = Pick<StreamRequest, "token" | "rewind">;
+
+/** One frame of each kind in this time, in milliseconds: a gateway takes 100 messages a second. */
+const frameEveryMs = 50;
+/** Streams that nobody holds and that are not left yet; of more, the oldest are left. */
+const maxLingering = 100;
+/** Bytes of names in one `unsubscribe`. */
+const maxNameBytes = 48_000;
+
+interface Entry {
+  readonly name: string;
+  holders: readonly Holder[];
+  status: ChannelStatus;
+  error: TrunklineError | null;
+  wanted: Wanted;
+  /** The line was asked for it. */
+  asked: boolean;
+  /** Asked again since it ended while it was asked for: the two may have crossed. */
+  again: boolean;
+  /** Nobody holds it, and it is to be left. */
+  dropped: boolean;
+  /** Somebody else is on it: it is not ours to leave. */
+  borrowed?: boolean;
+}
+
+const known = new WeakMap<Line, Subscriptions>();
+
+/** The subscriptions of a client: all that stand on it share them. */
+export function subscriptionsOf(client: Pick<Client, "on" | "health" | "status">, line: Line): Subscriptions {
+  const made = known.get(line) ?? new Subscriptions(client, line);
+  known.set(line, made);
+  return made;
+}
+
+/** Bounded by what is held, and `maxLingering`. */
+class Subscriptions {
+  readonly #client: Pick<Client, "health">;
+  readonly #line: Line;
+  readonly #pace: Pace;
+  readonly #entries = new Map<string, Entry>();
+  /** Those with something to ask for or to leave. */
+  readonly #due = new Set<Entry>();
+  /** Those that nobody holds, and when they are left. */
+  readonly #lingering = new Map<Entry, number>();
+  #timer: TimerHandle | undefined;
+  /** When it fires; `Infinity`: there is none. */
+  #timerAt = Infinity;
+
+  constructor(client: Pick<Client, "on" | "health" | "status">, line: Line) {
+    this.#client = client;
+    this.#line = line;
+    this.#pace = new Pace(line.clock, frameEveryMs, () => this.#flush());
+    line.on("verdict", (verdict) => this.#judge(verdict));
+    client.on("status", (status) => {
+      if (status !== "connected") this.#lost();
+      if (status === "disconnected") this.#rest();
+    });
+  }
+
+  acquire(name: string, wanted: Wanted, holder: Holder): Subscription {
+    const entry = this.#entries.get(name) ?? this.#open(name, wanted);
+    entry.dropped = false;
+    if (this.#lingering.delete(entry)) this.#arm();
+    const { token } = wanted;
+    const renews = token !== undefined && token !== entry.wanted.token;
+    const lost = entry.error !== null && this.#line.enveloped;
+    if (renews) entry.wanted = { ...entry.wanted, token };
+    if (lost) this.#move(entry, "pending");
+    if (renews || lost) this.#ask(entry);
+    entry.holders = [...entry.holders, holder];
+    let held = true;
+    return {
+      get status() {
+        return entry.status;
+      },
+      get error() {
+        return entry.error;
+      },
+      release: (lingerMs) => {
+        if (!held) return;
+        held = false;
+        entry.holders = entry.holders.filter((other) => other !== holder);
+        if (entry.holders.length === 0) this.#linger(entry, lingerMs);
+      },
+    };
+  }
+
+  #open(name: string, wanted: Wanted): Entry {
+    const { enveloped } = this.#line;
+    const status = enveloped ? "pending" : "refused";
+    const error = enveloped
+      ? null
+      : new UsageError("usage.unsupported", "expected a dialect that has channels, got plain");
+    const entry = { name, holders: [], status, error, wanted, asked: false, again: false, dropped: false } as const;
+    this.#entries.set(name, entry);
+    if (enveloped) this.#ask(entry);
+    return entry;
+  }
+
+  #ask(entry: Entry): void {
+    entry.asked = false;
+    this.#due.add(entry);
+    this.#pace.ask();
+  }
+
+  #linger(entry: Entry, lingerMs: number): void {
+    this.#lingering.set(entry, this.#line.clock.now() + lingerMs);
+    const [oldest] = this.#lingering.keys();
+    if (lingerMs <= 0) this.#drop(entry);
+    else if (oldest && this.#lingering.size > maxLingering) this.#drop(oldest);
+    this.#arm();
+  }
+
+  #drop(entry: Entry): void {
+    this.#lingering.delete(entry);
+    entry.dropped = true;
+    this.#due.add(entry);
+    this.#pace.ask();
+  }
+
+  #arm(): void {
+    const dueAt = Math.min(...this.#lingering.values());
+    if (dueAt === this.#timerAt) return;
+    const { clock } = this.#line;
+    if (this.#timer) clock.clearTimer(this.#timer);
+    this.#timerAt = dueAt;
+    this.#timer = dueAt === Infinity ? undefined : clock.setTimer(() => this.#woke(), Math.max(0, dueAt - clock.now()));
+  }
+
+  #woke(): void {
+    this.#timerAt = Infinity;
+    const now = this.#line.clock.now();
+    for (const [entry, dueAt] of this.#lingering) if (dueAt <= now) this.#drop(entry);
+    this.#arm();
+  }
+
+  /** Nothing will come for a while: nothing waits for it. */
+  #rest(): void {
+    for (const entry of this.#lingering.keys()) this.#drop(entry);
+    this.#arm();
+    this.#pace.now();
+  }
+
+  #flush(): void {
+    const due = [...this.#due];
+    this.#due.clear();
+    const wanted = due.filter(({ asked, dropped }) => !asked && !dropped);
+    const left = due.filter(({ dropped }) => dropped);
+    for (const { name } of left) this.#entries.delete(name);
+    this.#leave(left.filter(({ asked, borrowed }) => asked && borrowed !== true).map(({ name }) => name));
+    if (wanted.length === 0) return;
+    const others = new Set(this.#client.health().streams.map(({ channel }) => channel));
+    for (const entry of wanted) {
+      entry.asked = true;
+      entry.borrowed ??= others.has(entry.name);
+    }
+    subscribeAll(
+      this.#line,
+      wanted.map((entry) => ({ channel: entry.name, ...entry.wanted })),
+    );
+  }
+
+  #leave(names: readonly string[]): void {
+    let batch: string[] = [];
+    let bytes = 0;
+    for (const name of names) {
+      const more = byteLength(JSON.stringify(name)) + 1;
+      if (bytes + more > maxNameBytes) {
+        unsubscribeAll(this.#line, batch);
+        [batch, bytes] = [[], 0];
+      }
+      batch.push(name);
+      bytes += more;
+    }
+    if (batch.length > 0) unsubscribeAll(this.#line, batch);
+  }
+
+  #judge(verdict: Verdict): void {
+    const entry = this.#entries.get(verdict.channel);
+    if (!entry) return;
+    if (verdict.verdict === "ended" && entry.status === "pending" && !entry.again) {
+      entry.again = true;
+      return this.#ask(entry);
+    }
+    entry.again = false;
+    const { verdict: name } = verdict;
+    if (name !== "refused" && name !== "ended") return this.#move(entry, "live", verdict);
+    const { code, message } = name === "refused" ? verdict.error : ended;
+    // The gateway's codes are ours; one of a later version is passed on as it is.
+    const error = new GatewayError(code as GatewayError["code"], `${entry.name}: ${message}`);
+    this.#move(entry, name, verdict, error);
+  }
+
+  #lost(): void {
+    for (const entry of this.#entries.values()) if (entry.status === "live") this.#move(entry, "pending");
+  }
+
+  #move(
+    entry: Entry,
+    status: ChannelStatus,
+    verdict: Verdict | null = null,
+    error: TrunklineError | null = null,
+  ): void {
+    const previous = entry.status;
+    entry.status = status;
+    entry.error = error;
+    for (const holder of entry.holders) holder(status, previous, verdict);
+  }
+}
+
+const ended = { code: "gateway.forbidden", message: "the gateway took this client off the channel" };
