@@ -23,7 +23,7 @@ export interface Subscription {
   release(lingerMs: number): void;
 }
 
-export type Wanted = Pick<StreamRequest, "token" | "rewind">;
+type Wanted = Pick<StreamRequest, "token" | "rewind">;
 
 /** One frame of each kind in this time, in milliseconds: a gateway takes 100 messages a second. */
 const frameEveryMs = 50;
