@@ -7,6 +7,7 @@ import { Grants } from "../../packages/gateway/src/grants.ts";
 import { Hub } from "../../packages/gateway/src/hub/hub.ts";
 import { createLinkPublishing } from "../../packages/gateway/src/link-publishing.ts";
 import { createStats, publishObserver } from "../../packages/gateway/src/metrics.ts";
+import { noPresence } from "../../packages/gateway/src/presence/attending.ts";
 import { createPublishing } from "@trunkline/core/publish";
 import { SessionDriver, type SessionHost } from "../../packages/gateway/src/session-driver.ts";
 import { byAccount, gatewayDefaults } from "@trunkline/gateway";
@@ -64,6 +65,7 @@ export class ModelGateway {
         scope: undefined,
         sources: [byAccount()],
         authorize: () => true,
+        attendance: null,
         clock,
         withinMs: greetTimeoutMs,
         onFailure: (_, cause) => onError(cause),
@@ -75,6 +77,7 @@ export class ModelGateway {
         stats,
         onFailure: onError,
       }),
+      presence: noPresence,
       spreadMs: () => 0,
       announce: () => null,
       onGreeting: () => {},

@@ -34,6 +34,10 @@ import { type StatsSnapshot, createStats, statsSnapshot } from "./metrics.ts";
 import { type GatewayOptions, resolveOptions, sessionConfig } from "./options.ts";
 import { OwnPublishing } from "./own-publishing.ts";
 import { pushLine } from "./push-line.ts";
+import { Attendance } from "./presence/attendance.ts";
+import { noPresence } from "./presence/attending.ts";
+import type { Member } from "./presence/member.ts";
+import { Presence, membersFrom } from "./presence/presence.ts";
 import { type DisconnectOptions, Revocation } from "./revocation.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
@@ -69,6 +73,7 @@ class NodeGateway implements Gateway {
   readonly #pushes: VolatileLine;
   readonly #waitingRoom: WaitingRoom;
   readonly #own: OwnPublishing;
+  readonly #presence: Presence | null;
   readonly #closeBroker: () => Promise<void>;
   readonly #attachments = new Set<Attachment>();
   #server: OwnServer | null = null;
@@ -95,10 +100,14 @@ class NodeGateway implements Gateway {
     const onError = (error: unknown): void => this.#events.report(error);
     const onGreeting = (change: 1 | -1): void => void (this.#greeting += change);
     this.#revocation = new Revocation({ broker: others, clock, onError, connections: () => [...roster.sessions] });
+    const attendance = new Attendance(options.authorizePresence, (cause) =>
+      this.#events.callbackFailed("authorizePresence", cause),
+    );
     const grants = new Grants({
       scope: options.scope,
       sources: resolved.sources,
       authorize: options.authorize,
+      attendance: resolved.presence === null ? null : attendance,
       clock,
       withinMs: resolved.greetTimeoutMs,
       onFailure: (what, cause) => this.#events.callbackFailed(what, cause),
@@ -126,6 +135,8 @@ class NodeGateway implements Gateway {
     });
     this.#pushes = pushLine(broker, this.#hub);
     const links = linkEntrance(reception.entrance, grants, this.#revocation.line, this.#pushes);
+    const { presence: settings } = resolved;
+    this.#presence = settings === null ? null : new Presence({ broker, clock, settings, attendance, stats, onError });
     this.#headTimer = new HeadTimer({
       clock,
       everyMs: resolved.heartbeatMs,
@@ -179,7 +190,7 @@ class NodeGateway implements Gateway {
       accept,
     });
     this.#host = {
-      config: sessionConfig(resolved, options.authorize !== undefined || options.authenticate !== undefined),
+      config: sessionConfig(resolved, options),
       hub: this.#hub,
       entrance: links,
       waitingRoom: reception.waitingRoom,
@@ -196,6 +207,7 @@ class NodeGateway implements Gateway {
         stats,
         onFailure: (cause) => this.#events.callbackFailed("authorizePublish", cause),
       }),
+      presence: this.#presence ?? noPresence,
       spreadMs: () => spreadMsOf(roster.sessions.length),
       announce: (connection) => this.#events.emit("connection", connection),
       onGreeting,
@@ -268,6 +280,11 @@ class NodeGateway implements Gateway {
     this.#watchHeads();
   }
 
+  async members(channel: string, { account }: { readonly account?: string } = {}): Promise<readonly Member[]> {
+    if (this.#closed) throw closedError("members");
+    return membersFrom(this.#presence, channel, account);
+  }
+
   stats(): StatsSnapshot {
     return statsSnapshot(this.#stats);
   }
@@ -296,6 +313,7 @@ class NodeGateway implements Gateway {
     await this.#fence.close();
     await this.#revocation.line.close();
     await this.#pushes.close();
+    await this.#presence?.close();
     await this.#hub.close();
     await this.#closeBroker();
   }

@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import type { AttachableServer } from "./doors/attach.ts";
 import type { Address, ListenOptions } from "./doors/own-server.ts";
 import type { GatewayEvents, GatewayListener } from "./gateway-events.ts";
+import type { Member } from "./presence/member.ts";
 import type { DisconnectOptions } from "./revocation.ts";
 import type { StatsSnapshot } from "./metrics.ts";
 
@@ -60,6 +61,12 @@ export interface Gateway {
    * @throws as `disconnect`
    */
   reauthorize(filter: ConnectionFilter): Promise<void>;
+  /**
+   * Who is on a channel, on all gateways of the broker (PROTOCOL §13). @defaultValue account "default"
+   * @throws {UsageError} `usage.bad-argument`, `usage.closed`, `usage.unsupported` with `presence: false`
+   * @throws {GatewayError} `gateway.unavailable`
+   */
+  members(channel: string, options?: { readonly account?: string }): Promise<readonly Member[]>;
   stats(): StatsSnapshot;
   /** The connections of this moment that were let in. */
   connections(): Iterable<Connection>;

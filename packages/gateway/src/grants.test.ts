@@ -16,6 +16,7 @@ function grantsOf(options: Partial<GrantsOptions> = {}, url = "/api/ws/v1/events
     scope: undefined,
     sources: [byAccount()],
     authorize: undefined,
+    attendance: null,
     clock,
     withinMs: 100,
     onFailure: (what, cause) => failures.push(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`),

@@ -2,11 +2,12 @@
 // an answer that does not come for a no.
 import { GatewayError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
-import type { WireError } from "@trunkline/core/wire";
+import { type WireError, companionOf } from "@trunkline/core/wire";
 import { type Principal, mayListen } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import type { Connection } from "./connection.ts";
 import type { Authorize, Permission } from "./options.ts";
+import type { Attendance } from "./presence/attendance.ts";
 import { type DecideScope, scopeOf } from "./scope.ts";
 import type { RefusalStatus } from "./session-state.ts";
 import { type SourceChannels, type SubscriptionSource, united } from "./subscription-source.ts";
@@ -18,8 +19,16 @@ export interface GrantsOptions {
   readonly clock: Clock;
   /** How long an answer may take, in milliseconds. */
   readonly withinMs: number;
+  /** Says who may see the members of a channel; null where nobody is told. */
+  readonly attendance: Attendance | null;
   /** A callback of the app's failed. */
   readonly onFailure: (what: string, cause: unknown) => void;
+}
+
+interface Listening {
+  readonly allowed: boolean;
+  /** When the permission ends, by the gateway's clock; absent: not by itself. */
+  readonly endsAt?: number;
 }
 
 /** `status` is the HTTP status that says the same. */
@@ -96,7 +105,9 @@ export class Grants {
     connection: Connection,
     channel: string,
     { token, inTime }: { readonly token?: string | undefined; readonly inTime: boolean },
-  ): Promise<{ readonly allowed: boolean; readonly endsAt?: number }> {
+  ): Promise<Listening> {
+    const watched = companionOf(channel);
+    if (watched !== null) return this.#mayWatch(connection, watched, { token, inTime });
     const { principal } = connection;
     const { authorize, clock, onFailure } = this.#options;
     try {
@@ -105,6 +116,29 @@ export class Grants {
       return permissionOf(await (inTime ? this.#inTime(Promise.resolve(answer)) : answer), clock);
     } catch (cause) {
       onFailure("authorize", cause);
+      return { allowed: false };
+    }
+  }
+
+  /** What goes along with a channel is for those who may listen to it, and while they may (PROTOCOL §13.3). */
+  async #mayWatch(
+    connection: Connection,
+    { kind, name }: NonNullable<ReturnType<typeof companionOf>>,
+    how: { readonly token?: string | undefined; readonly inTime: boolean },
+  ): Promise<Listening> {
+    const { attendance, onFailure } = this.#options;
+    // Other dialects have no keys and no deletions.
+    if (kind === "page" || attendance === null || connection.dialect !== "v1") return { allowed: false };
+    // Who is taken off it is taken off this too.
+    const listening = connection.channels.includes(name)
+      ? { allowed: true }
+      : await this.mayListen(connection, name, how);
+    if (!listening.allowed) return listening;
+    try {
+      const may = attendance.may(connection, name, "watch");
+      return (await (how.inTime ? this.#inTime(may) : may)) ? listening : { allowed: false };
+    } catch (cause) {
+      onFailure("authorizePresence", cause);
       return { allowed: false };
     }
   }

@@ -1,7 +1,7 @@
 export { type PublicKey, type SecretKey } from "./auth/api-key.ts";
 export { type Authenticator, type Entry, RequestAuthenticator, requestAuthenticator } from "./auth/authenticator.ts";
 export { type JwtOptions, jwt } from "./auth/jwt.ts";
-export { type Principal, type UserPrincipal } from "./auth/principal.ts";
+export { type AnonymousPrincipal, type Principal, type PrincipalRights, type UserPrincipal } from "./auth/principal.ts";
 export { type RequestInfo } from "./auth/request-info.ts";
 export { type SignTokenOptions, signToken } from "./auth/sign-token.ts";
 export { type TokenClaims } from "./auth/token-claims.ts";
@@ -27,6 +27,7 @@ export {
   type GatewayLimits,
   type GatewayOptions,
   type Permission,
+  type PresenceLimits,
   type PublishAttempt,
   type SubscribeRequest,
   gatewayDefaults,
@@ -38,6 +39,8 @@ export { injectConnectionId } from "./pages/page-html.ts";
 export { type HmacKey, type PageKeys, pageKeys } from "./pages/page-keys.ts";
 export { type SessionRequest, type SessionStore } from "./pages/page-sessions.ts";
 export { type SessionKey, readSessionKey, sessionKeyOf, setCookieText } from "./pages/session-key.ts";
+export { type AuthorizePresence, type PresenceAttempt } from "./presence/attendance.ts";
+export { type Member } from "./presence/member.ts";
 export { type DisconnectOptions } from "./revocation.ts";
 export {
   type DecideScope,

@@ -26,6 +26,7 @@ describe("metrics", () => {
     expect(snapshot).toEqual({
       connections: 5,
       channels: 6,
+      members: 0,
       brokerSubscriptions: 0,
       published: 5,
       delivered: 0,

@@ -14,6 +14,8 @@ export interface GatewayStats {
   channels: number;
   /** [Streams subscribed on the broker.] */
   brokerSubscriptions: number;
+  /** [Members of channels that are connected here, once for each channel.] */
+  members: number;
   /** Events accepted here, duplicates left out. */
   readonly published: Record<Delivery, number>;
   /** Events sent to connections: one event to ten connections is ten. */
@@ -43,6 +45,7 @@ export interface StatsSnapshot {
   readonly connections: number;
   readonly channels: number;
   readonly brokerSubscriptions: number;
+  readonly members: number;
   readonly published: number;
   readonly delivered: number;
   readonly bytes: number;
@@ -60,6 +63,7 @@ export function createStats(): GatewayStats {
     connections: { v1: 0, plain: 0 },
     channels: 0,
     brokerSubscriptions: 0,
+    members: 0,
     published: { log: 0, state: 0, volatile: 0 },
     delivered: 0,
     bytes: 0,
@@ -92,7 +96,7 @@ export function publishObserver(stats: GatewayStats): PublishObserver {
 }
 
 export function statsSnapshot(stats: GatewayStats): StatsSnapshot {
-  const { channels, brokerSubscriptions, delivered, bytes, dropped, lagging, errors, draining } = stats;
+  const { channels, brokerSubscriptions, members, delivered, bytes, dropped, lagging, errors, draining } = stats;
   const connections = sum(Object.values(stats.connections));
   const published = sum(Object.values(stats.published));
   const refused = sum([...stats.refused.values()]);
@@ -100,6 +104,7 @@ export function statsSnapshot(stats: GatewayStats): StatsSnapshot {
     connections,
     channels,
     brokerSubscriptions,
+    members,
     published,
     delivered,
     bytes,
@@ -180,6 +185,7 @@ async function register(stats: GatewayStats): Promise<{ contentType: string; met
   labelled(Gauge, "trunkline_connections", "Open connections.", "dialect", () => Object.entries(stats.connections));
   gauge("trunkline_channels", "Channels with at least one connection.", () => stats.channels);
   gauge("trunkline_broker_subscriptions", "Streams subscribed on the broker.", () => stats.brokerSubscriptions);
+  gauge("trunkline_members", "Members of channels that are connected here, once per channel.", () => stats.members);
   gauge("trunkline_draining", "1 while the gateway drains.", () => (stats.draining ? 1 : 0));
   labelled(Counter, "trunkline_events_published_total", "Events accepted.", "delivery", () =>
     Object.entries(stats.published),

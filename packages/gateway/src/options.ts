@@ -4,10 +4,11 @@ import type { Broker, Clock, Logger } from "@trunkline/core/ports";
 import type { Contract } from "@trunkline/core/wire";
 import type { PublicKey, SecretKey } from "./auth/api-key.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import type { Principal } from "./auth/principal.ts";
+import type { Principal, PrincipalRights } from "./auth/principal.ts";
 import { type ProxyHeader, proxiesProblem } from "./auth/trusted-proxies.ts";
 import type { Connection } from "./connection.ts";
 import { unknownOptions } from "./option-names.ts";
+import type { AuthorizePresence } from "./presence/attendance.ts";
 import type { DecideScope } from "./scope.ts";
 import type { SessionConfig } from "./session-state.ts";
 import { type SubscriptionSource, byAccount } from "./subscription-source.ts";
@@ -66,6 +67,16 @@ export interface GatewayLimits {
   readonly bodyBytes?: number;
 }
 
+/** PROTOCOL §13. */
+export interface PresenceLimits {
+  /** How long a member stays whose connection is lost, in milliseconds. @defaultValue 10_000 */
+  readonly graceMs?: number;
+  /** How long a gateway is silent before the others remove its members, in milliseconds; at least 1000. @defaultValue 15_000 */
+  readonly leaseMs?: number;
+  /** Members of one channel and gateway that are listed; those beyond it are only counted. @defaultValue 10_000 */
+  readonly maxMembers?: number;
+}
+
 export interface GatewayOptions {
   /** Keys of servers: publish and listen inside their account. */
   readonly secretKeys?: readonly SecretKey[];
@@ -76,8 +87,11 @@ export interface GatewayOptions {
    * first that knows. See `Authenticator`.
    */
   readonly authenticate?: Authenticator | readonly Authenticator[];
-  /** Lets anybody without a credential listen to `account.default`. @defaultValue false */
-  readonly anonymous?: boolean;
+  /**
+   * Lets anybody without a credential in: `true` to listen to `account.default`, or with what they may besides, such as
+   * `{ mayListen: ["chat.*"], mayPublish: ["chat.*"] }`. Everybody in the world may then. @defaultValue false
+   */
+  readonly anonymous?: boolean | PrincipalRights;
   /**
    * What part of its account a connection is given: `connection.scope`. See `pathScope`, `requestScope`.
    * @defaultValue absent: users get the `scope` of their principal, and whoever asks for one is refused
@@ -96,6 +110,15 @@ export interface GatewayOptions {
    * @defaultValue absent: no
    */
   readonly authorizePublish?: (attempt: PublishAttempt) => boolean | Promise<boolean>;
+  /**
+   * Who is on which channel (PROTOCOL §13); false: nobody is told. @defaultValue on
+   */
+  readonly presence?: false | PresenceLimits;
+  /**
+   * Whether a connection may be a member of a channel that it is on, or see its members, where its principal alone does not allow it: secret keys
+   * always may, inside their account, users where they `mayAttend`. A throw or rejection is a no. @defaultValue absent: no
+   */
+  readonly authorizePresence?: AuthorizePresence;
   /** Where streams live. Closed by whoever made it. @defaultValue a `memoryBroker()` of its own, closed with the gateway */
   readonly broker?: Broker;
   /** How much the default broker keeps. */
@@ -139,6 +162,7 @@ export const gatewayDefaults = {
   greetTimeoutMs: 10_000,
   bodyTimeoutMs: 30_000,
   drainMs: 5000,
+  presence: { graceMs: 10_000, leaseMs: 15_000, maxMembers: 10_000 },
   limits: {
     frameBytes: 65_536,
     incomingBytes: 65_536,
@@ -162,6 +186,8 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   subscriptions: true,
   authorize: true,
   authorizePublish: true,
+  presence: true,
+  authorizePresence: true,
   broker: true,
   history: true,
   serialize: true,
@@ -191,6 +217,8 @@ export interface ResolvedOptions {
   readonly trustedProxies: readonly string[];
   readonly proxyHeader: ProxyHeader;
   readonly sources: readonly SubscriptionSource[];
+  /** null: nobody is told who is there. */
+  readonly presence: Required<PresenceLimits> | null;
 }
 
 /** @throws {UsageError} `usage.bad-option` naming each wrong option */
@@ -198,6 +226,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   const problems: string[] = [
     ...unknownOptions(options, Object.keys(optionNames)),
     ...unknownOptions(options.limits ?? {}, Object.keys(gatewayDefaults.limits), "limits."),
+    ...unknownOptions(options.presence || {}, Object.keys(gatewayDefaults.presence), "presence."),
   ];
   const whole = (name: string, value: number, min: number): void => {
     if (Number.isSafeInteger(value) && value >= min) return;
@@ -219,6 +248,12 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     limits[name] = options.limits?.[name] ?? limits[name];
     whole(`limits.${name}`, limits[name], least[name] ?? 1);
   }
+  const presence: Record<keyof PresenceLimits, number> = { ...gatewayDefaults.presence };
+  const leastOfPresence = { graceMs: 0, leaseMs: 1000, maxMembers: 0 };
+  for (const name of Object.keys(presence) as (keyof PresenceLimits)[]) {
+    if (options.presence !== false) presence[name] = options.presence?.[name] ?? presence[name];
+    whole(`presence.${name}`, presence[name], leastOfPresence[name]);
+  }
   for (const [index, origin] of (options.origins ?? []).entries()) {
     if (origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(origin)) continue;
     problems.push(`origins[${index}]: expected one such as "https://app.example.com", got ${JSON.stringify(origin)}`);
@@ -234,6 +269,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     if (typeof value !== "function") problems.push(`${name}: expected a function, got ${typeof value}`);
   };
   if (scope !== undefined) callback("scope", scope);
+  if (options.authorizePresence !== undefined) callback("authorizePresence", options.authorizePresence);
   for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
   return Object.freeze({
@@ -243,14 +279,18 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     trustedProxies: Object.freeze([...trustedProxies]),
     proxyHeader,
     sources,
+    presence: options.presence === false ? null : Object.freeze(presence),
   });
 }
 
-/** What all sessions of a gateway share. `canSubscribe`: somebody decides on what clients ask for. */
+/** What all sessions of a gateway share. */
 export function sessionConfig(
-  { greetTimeoutMs, heartbeatMs, limits }: ResolvedOptions,
-  canSubscribe: boolean,
+  { greetTimeoutMs, heartbeatMs, limits, presence }: ResolvedOptions,
+  { authorize, authenticate, anonymous }: GatewayOptions,
 ): SessionConfig {
   const { frameBytes, subscriptions, messagesPerSecond: rate, messageBurst: burst, pendingPublishes } = limits;
+  // Somebody decides on what clients ask for; on who sees the members of a channel, presence does.
+  const asked = authorize !== undefined || authenticate !== undefined || typeof anonymous === "object";
+  const canSubscribe = asked || presence !== null;
   return { greetTimeoutMs, heartbeatMs, frameBytes, subscriptions, rate, burst, canSubscribe, pendingPublishes };
 }

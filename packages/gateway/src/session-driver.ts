@@ -26,6 +26,7 @@ import type { Hub } from "./hub/hub.ts";
 import { scopeHint } from "./link-entrance.ts";
 import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
+import type { Attendee, Attending } from "./presence/attending.ts";
 import type { Expulsion, Revocable } from "./revocation.ts";
 import { openSession, step } from "./session.ts";
 import { nextDue } from "./session-auth.ts";
@@ -50,6 +51,7 @@ export interface SessionHost {
   /** What was said since `mark` about a connection that is about to be let in: why it has to go, or null. */
   expulsionOf(connection: FilterSubject, mark: number): Expulsion | null;
   readonly publishing: LinkPublishing;
+  readonly presence: Attending;
   spreadMs(): number;
   /** Shows a connection to gateway code; a promise when that takes a while. */
   announce(connection: Connection): Promise<unknown> | null;
@@ -64,7 +66,7 @@ export interface SessionHost {
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
-export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink, Revocable {
+export class SessionDriver implements Attendee, Reader, LinkOwner, FencedLink, Revocable {
   readonly id = randomUUID();
   readonly form: Form;
   /** Index in the gateway's list of connections. */
@@ -94,6 +96,8 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   #questions: Set<Promise<void>> | null = null;
   #announced = false;
   #greeted = false;
+  /** Its client left for good. */
+  #saidGoodbye = false;
   #code: number = CloseCode.abnormal;
   #greetedAt = 0;
   #pingedAt = 0;
@@ -145,6 +149,15 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
 
   get channels(): readonly string[] {
     return this.#state.phase === "closed" ? [] : [...this.#state.streams.on.keys()];
+  }
+
+  /** Names its client where it is a member of channels. */
+  get member(): string {
+    return this.#client ?? this.id;
+  }
+
+  listensTo(channel: string): boolean {
+    return this.#state.phase !== "closed" && this.#state.streams.on.has(channel);
   }
 
   /** Whether it is on a channel, or about to be. */
@@ -226,7 +239,11 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   }
 
   onEnd(code: number): void {
-    if (!this.over) this.#code = code;
+    if (!this.over) {
+      this.#code = code;
+      // Who was asked to leave goes somewhere else.
+      this.#saidGoodbye = code === CloseCode.normal && this.#state.phase !== "draining";
+    }
     this.#input({ kind: "gone" });
     this.#host.onGone(this);
   }
@@ -299,11 +316,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
       case "publish":
         return void this.#publish(effect);
       case "presence":
-        return this.#answer({
-          type: "presence",
-          ref: effect.ref,
-          refused: (effect.enter ?? []).map(({ channel }) => ({ channel, error: noPresence })),
-        });
+        return void this.#attend(effect);
       case "history":
         return void this.#history(effect);
       case "refused":
@@ -474,6 +487,11 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
     }
   }
 
+  async #attend({ ref, ...asked }: Extract<SessionEffect, { readonly kind: "presence" }>): Promise<void> {
+    const refused = await this.#host.presence.request(this, asked);
+    this.#answer({ type: "presence", ref, ...(refused.length > 0 && { refused }) });
+  }
+
   #answer(answer: AnswerFrame): void {
     this.#input({ kind: "answered", answer });
   }
@@ -544,6 +562,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   }
 
   #leave(channel: string): void {
+    this.#host.presence.off(this, channel);
     const feed = this.#feeds?.get(channel);
     if (feed === undefined) return;
     this.#feeds?.delete(channel);
@@ -553,6 +572,7 @@ export class SessionDriver implements Connection, Reader, LinkOwner, FencedLink,
   #end(): void {
     for (const feed of this.#feeds?.values() ?? []) this.#host.hub.leave(feed);
     this.#feeds = null;
+    this.#host.presence.end(this, !this.#saidGoodbye);
     if (this.#greeted) {
       this.#host.stats.connections[this.dialect] -= 1;
       if (this.#client !== null) this.#host.fence.remove(this.#client, this);
@@ -572,7 +592,6 @@ const defaultPage = 100;
 const maxPage = 1000;
 const notOn = { code: "gateway.forbidden", message: "this connection is not on this channel: subscribe first" };
 const unreadable = { code: "gateway.unavailable", message: "the history can't be read now; ask again shortly" };
-const noPresence = { code: "gateway.unsupported", message: "this gateway does not say who is there" };
 
 function rewound(rewind: number | undefined): number | null {
   return rewind === undefined ? null : Math.min(rewind, maxRewind);

@@ -1,4 +1,5 @@
 // Who is on which stream, while that changes: what sources, gateway code and the authorizer say. Pure, as all of the session.
+import { companionsOf } from "./presence/companions.ts";
 import { withStreams } from "./session-answers.ts";
 import { barred, onEntranceGranted, thenPrepare } from "./session-entry.ts";
 import {
@@ -50,12 +51,12 @@ export function onPutOn(state: LiveState, channel: string): SessionStep {
 }
 
 export function onTakeOff(state: LiveState, channel: string): SessionStep {
-  const [streams, answers] = takeOff(state.streams, [channel]);
+  const [streams, answers] = takeOff(state.streams, [channel, ...companionsOf(channel)]);
   if (streams === state.streams) return [state, []];
   if (isBarred(streams)) return barred();
   if (isUp(state)) return withStreams(state, [streams, answers]);
   if (state.phase === "greeting") return [state, []];
   const next: Entering = { ...state, streams };
   if (next.step === "authorizing") return thenPrepare(next, []);
-  return [next, next.step === "preparing" ? [{ kind: "leave", channel }] : []];
+  return [next, next.step === "preparing" ? answers.flatMap((each) => (each.kind === "leave" ? [each] : [])) : []];
 }

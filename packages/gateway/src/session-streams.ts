@@ -1,5 +1,6 @@
 // Which streams a connection is on, which it asks for, and what it is answered. Pure.
 import type { Position, StreamRequest, Verdict } from "@trunkline/core/wire";
+import { companionsOf } from "./presence/companions.ts";
 import { grantProblem } from "./channel-grant.ts";
 import type { SourceChannels } from "./subscription-source.ts";
 
@@ -245,8 +246,25 @@ export function leave(streams: Streams, channels: readonly string[]): Answered {
   const on = new Map(streams.on);
   const next = without(streams, channels);
   const answers: StreamAnswer[] = [];
-  for (const channel of channels) if (on.delete(channel)) answers.push({ kind: "leave", channel });
-  return [answers.length === 0 ? next : { ...next, on }, answers];
+  let { endsAt } = next;
+  for (const channel of channels) {
+    const grant = on.get(channel);
+    if (grant === undefined) continue;
+    on.delete(channel);
+    answers.push({ kind: "leave", channel });
+    if (grant.endsAt < Infinity) endsAt = Math.min(endsAt, endWith(on, companionsOf(channel), grant.endsAt));
+  }
+  return [answers.length === 0 ? next : { ...next, on, endsAt }, answers];
+}
+
+/** Who watches a channel may do so while it may listen to it, whether it does or not. The time when the first of `channels` ends. */
+function endWith(on: Map<string, Grant>, channels: readonly string[], endsAt: number): number {
+  const watched = channels.filter((channel) => on.has(channel));
+  for (const channel of watched) {
+    const grant = on.get(channel) as Grant;
+    on.set(channel, { ...grant, endsAt: Math.min(grant.endsAt, endsAt) });
+  }
+  return watched.length === 0 ? Infinity : endsAt;
 }
 
 /** Gateway code puts the connection on a channel. */

@@ -3,13 +3,13 @@ import { GatewayError, UsageError } from "@trunkline/core/errors";
 import type { WireError } from "@trunkline/core/wire";
 import { type KeyringOptions, keyring } from "./api-key.ts";
 import type { Authenticator, Entry } from "./authenticator.ts";
-import { type Principal, anonymous, principalProblem } from "./principal.ts";
+import { type Principal, type PrincipalRights, anonymous, principalProblem, rightsProblem } from "./principal.ts";
 
 export interface EntranceOptions extends KeyringOptions {
   /** Asked in this order; the first principal counts. */
   readonly authenticate?: Authenticator | readonly Authenticator[];
-  /** Lets in who brings no credential. @defaultValue false */
-  readonly anonymous?: boolean;
+  /** Lets in who brings no credential, and says what they may. @defaultValue false */
+  readonly anonymous?: boolean | PrincipalRights;
 }
 
 /** What became of an entry; `status` is the HTTP status that says the same. */
@@ -41,7 +41,8 @@ export interface Entrance {
  * @throws {UsageError} `usage.bad-option` listing what is wrong with the keys; also when nobody could come in
  */
 export function createEntrance(options: EntranceOptions, onFailure: (cause: unknown) => void): Entrance {
-  const { authenticate = [], anonymous: anybody = false } = options;
+  const { authenticate = [] } = options;
+  const anybody = anonymousOf(options.anonymous);
   const asked = typeof authenticate === "function" ? [authenticate] : [...authenticate];
   const bad = asked.findIndex((authenticator: unknown) => typeof authenticator !== "function");
   if (bad !== -1) {
@@ -50,7 +51,7 @@ export function createEntrance(options: EntranceOptions, onFailure: (cause: unkn
   }
   const whose = keyring(options);
   const hasKeys = (options.secretKeys?.length ?? 0) + (options.publicKeys?.length ?? 0) > 0;
-  if (!hasKeys && asked.length === 0 && !anybody) {
+  if (!hasKeys && asked.length === 0 && anybody === null) {
     const problem = "nobody could come in: give secretKeys, publicKeys or authenticate, or say anonymous: true";
     throw new UsageError("usage.bad-option", `createGateway: ${problem}`);
   }
@@ -74,7 +75,7 @@ export function createEntrance(options: EntranceOptions, onFailure: (cause: unkn
   };
   const nobody = ({ token }: Entry): Authenticated => {
     if (token !== undefined) return unknownToken;
-    return anybody ? { ok: true, principal: anonymous } : noToken;
+    return anybody === null ? noToken : { ok: true, principal: anybody };
   };
   /** The first principal of the chain, without a promise as long as no authenticator returns one. */
   const first = <None>(
@@ -108,6 +109,15 @@ export function createEntrance(options: EntranceOptions, onFailure: (cause: unkn
     },
     atHello: (entry) => first(byToken, entry, nobody),
   };
+}
+
+/** Who comes in without a credential; null: nobody. */
+function anonymousOf(option: EntranceOptions["anonymous"] = false): Principal | null {
+  if (typeof option === "boolean") return option ? anonymous : null;
+  const problem = rightsProblem(option);
+  if (problem !== null) throw new UsageError("usage.bad-option", `createGateway: anonymous.${problem}`);
+  const { mayListen = [], mayPublish = [], mayAttend = [] } = option;
+  return { ...anonymous, mayListen, mayPublish, mayAttend };
 }
 
 function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {

@@ -4,6 +4,7 @@ import {
   accountChannel,
   accountProblem,
   channelOf,
+  mayAttend,
   mayListen,
   mayPublish,
   streamName,
@@ -32,15 +33,15 @@ describe("principal", () => {
     expect(accountChannel("acme")).toBe("account.acme");
   });
 
-  it("only users listen to what lists of theirs say, whatever else an authenticator adds", () => {
-    const lists = { mayListen: ["*"], mayPublish: ["*"] };
+  it("users and those without a key listen to, publish to and attend what lists of theirs say, others whatever an authenticator adds", () => {
+    const lists = { mayListen: ["*"], mayPublish: ["*"], mayAttend: ["*"] };
     const listed: readonly Principal[] = [
       { kind: "user", account: "a", id: "u", ...lists },
       { kind: "public", account: "a", channel: "c", keyId: "0", ...lists } as Principal,
       { kind: "anonymous", account: "default", ...lists } as Principal,
     ];
-    expect(listed.map((principal) => mayListen(principal, "x"))).toEqual([true, false, false]);
-    expect(listed.map((principal) => mayPublish(principal, "x"))).toEqual([true, false, false]);
+    for (const may of [mayListen, mayPublish, mayAttend])
+      expect(listed.map((principal) => may(principal, "x"))).toEqual([true, false, true]);
   });
 
   it("§8.1 only secret keys publish", () => {

@@ -18,19 +18,30 @@ export type Principal =
   /** A person or a device: what its authenticator says of it. */
   | UserPrincipal
   /** Let in without a key, because the operator said so. */
-  | { readonly kind: "anonymous"; readonly account: "default" };
+  | AnonymousPrincipal;
 
-export interface UserPrincipal {
+/** What somebody may who is asked nothing more; `*` at the end of a channel stands for any rest. */
+export interface PrincipalRights {
+  /** Channels it may subscribe to. @defaultValue none */
+  readonly mayListen?: readonly string[];
+  /** Channels it may publish to. @defaultValue none */
+  readonly mayPublish?: readonly string[];
+  /** Channels that it may be a member of, and see the members of when it may listen to them. @defaultValue none */
+  readonly mayAttend?: readonly string[];
+}
+
+export interface AnonymousPrincipal extends PrincipalRights {
+  readonly kind: "anonymous";
+  readonly account: "default";
+}
+
+export interface UserPrincipal extends PrincipalRights {
   readonly kind: "user";
   readonly account: string;
   /** Whose it is, inside the account: 1–256 bytes. */
   readonly id: string;
   /** Channels it is on by itself. @defaultValue none */
   readonly channels?: readonly string[];
-  /** Channels it may subscribe to; `*` at the end of one stands for any rest. @defaultValue none */
-  readonly mayListen?: readonly string[];
-  /** Channels it may publish to, in the same form. @defaultValue none */
-  readonly mayPublish?: readonly string[];
   /** What part of the account it belongs to, such as `organization.1234`. */
   readonly scope?: string;
   /** When it ends, in ms since 1970. @defaultValue never */
@@ -53,16 +64,25 @@ export function principalKey(principal: Principal): string {
 }
 
 /** Somebody who was let in without a word about who it is. */
-export const anonymous: Principal = { kind: "anonymous", account: defaultAccount };
+export const anonymous: AnonymousPrincipal = { kind: "anonymous", account: defaultAccount };
 
 /** Whether `principal` may publish to `channel` of its account without anybody being asked. */
 export function mayPublish(principal: Principal, channel: string): boolean {
-  return principal.kind === "secret" || (principal.kind === "user" && isAmong(principal.mayPublish, channel));
+  return principal.kind === "secret" || isAmong(rightsOf(principal).mayPublish, channel);
 }
 
 /** Whether `principal` may subscribe to `channel` of its account without anybody being asked. */
 export function mayListen(principal: Principal, channel: string): boolean {
-  return principal.kind === "user" && isAmong(principal.mayListen, channel);
+  return isAmong(rightsOf(principal).mayListen, channel);
+}
+
+/** Whether `principal` may be a member of `channel` of its account without anybody being asked, and see its members where it may listen. */
+export function mayAttend(principal: Principal, channel: string): boolean {
+  return principal.kind === "secret" || isAmong(rightsOf(principal).mayAttend, channel);
+}
+
+function rightsOf(principal: Principal): PrincipalRights {
+  return principal.kind === "user" || principal.kind === "anonymous" ? principal : {};
 }
 
 function isAmong(patterns: readonly string[] = [], channel: string): boolean {
@@ -112,7 +132,9 @@ export function principalProblem(value: unknown): string | null {
       return problem === null ? keyIdProblem(principal.keyId) : `channel: ${problem}`;
     }
     case "anonymous":
-      return principal.account === defaultAccount ? null : `account: expected "default" of an anonymous one`;
+      return principal.account === defaultAccount
+        ? rightsProblem(principal)
+        : `account: expected "default" of an anonymous one`;
     default:
       return 'kind: expected "user", "secret", "public" or "anonymous", got another';
   }
@@ -126,14 +148,23 @@ function userProblem(user: UserPrincipal): string | null {
   if (scope !== undefined && typeof scope !== "string") return `scope: expected a string, got ${typeof scope}`;
   if (expiresAt !== undefined && !Number.isFinite(expiresAt))
     return `expiresAt: expected ms since 1970, got ${typeof expiresAt}`;
-  for (const name of ["channels", "mayListen", "mayPublish"] as const) {
-    const list: unknown = user[name] === undefined ? [] : user[name];
-    if (!Array.isArray(list))
-      return `${name}: expected a list of channels, got ${list === null ? "null" : typeof list}`;
-    for (const [index, channel] of list.entries()) {
-      const problem = name === "channels" ? channelProblem(channel) : patternProblem(channel);
-      if (problem !== null) return `${name}[${index}]: ${problem}`;
-    }
+  return listProblem("channels", user.channels, channelProblem) ?? rightsProblem(user);
+}
+
+/** Why `rights` can't be what somebody may, or null. */
+export function rightsProblem(rights: PrincipalRights): string | null {
+  for (const name of ["mayListen", "mayPublish", "mayAttend"] as const) {
+    const problem = listProblem(name, rights[name], patternProblem);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function listProblem(name: string, list: unknown = [], problemOf: (item: unknown) => string | null): string | null {
+  if (!Array.isArray(list)) return `${name}: expected a list of channels, got ${list === null ? "null" : typeof list}`;
+  for (const [index, item] of list.entries()) {
+    const problem = problemOf(item);
+    if (problem !== null) return `${name}[${index}]: ${problem}`;
   }
   return null;
 }

@@ -13,6 +13,8 @@ export interface TokenClaims {
   readonly listen?: readonly string[];
   /** Channels it may publish to, in the same form. @defaultValue none */
   readonly publish?: readonly string[];
+  /** Channels it may be a member of, in the same form. @defaultValue none */
+  readonly attend?: readonly string[];
   /** What part of the account it belongs to, such as `organization.1234`. */
   readonly scope?: string;
   readonly [claim: string]: unknown;
@@ -24,7 +26,16 @@ export type ReadClaims =
 
 /** @param account the one account whose tokens these are; undefined: each says its own */
 export function readClaims(claims: Readonly<Record<string, unknown>>, account: string | undefined): ReadClaims {
-  const { sub, account: said = account ?? defaultAccount, channels, listen, publish, scope, ...others } = claims;
+  const {
+    sub,
+    account: said = account ?? defaultAccount,
+    channels,
+    listen,
+    publish,
+    attend,
+    scope,
+    ...others
+  } = claims;
   const named = accountProblem(said);
   if (named !== null) return bad(`account: ${named}`);
   // Whoever signs for one account signs for no other.
@@ -35,7 +46,7 @@ export function readClaims(claims: Readonly<Record<string, unknown>>, account: s
     return bad(
       "scope: expected one such as organization.1234, got something else; map other tokens with `toPrincipal`",
     );
-  for (const [name, list] of Object.entries({ channels, listen, publish }))
+  for (const [name, list] of Object.entries({ channels, listen, publish, attend }))
     if (list !== undefined && !isTexts(list)) return bad(`${name}: expected an array of channels, got ${kindOf(list)}`);
   const principal: UserPrincipal = {
     kind: "user",
@@ -44,6 +55,7 @@ export function readClaims(claims: Readonly<Record<string, unknown>>, account: s
     ...(channels !== undefined && { channels: channels as string[] }),
     ...(listen !== undefined && { mayListen: listen as string[] }),
     ...(publish !== undefined && { mayPublish: publish as string[] }),
+    ...(attend !== undefined && { mayAttend: attend as string[] }),
     ...(scope !== undefined && { scope }),
     claims: others,
   };

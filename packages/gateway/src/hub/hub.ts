@@ -30,7 +30,7 @@ export interface HubOptions {
   readonly onError: (error: unknown) => void;
   readonly onAvailable: (available: boolean) => void;
   /** What writes the events of a channel. @defaultValue none: they go out as they were published */
-  readonly serializerOf?: ((channel: string) => Serializer) | undefined;
+  readonly serializerOf?: ((channel: string) => Serializer | null) | undefined;
 }
 
 export class Hub implements BrokerListener, LiveLine {

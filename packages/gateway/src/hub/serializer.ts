@@ -1,6 +1,7 @@
 // What an app makes of its events on their way out (`createGateway({ serialize })`): once per event and dialect, whoever reads it
 // and however often it is read again.
 import type { Entry, Line } from "@trunkline/core/ports";
+import { companionOf } from "@trunkline/core/wire";
 import type { Dialect } from "../dialect.ts";
 
 /** An event as it was accepted. */
@@ -82,10 +83,16 @@ export class Serializer {
   }
 }
 
-/** What makes the serializer of each channel, if there is one. */
+/** What makes the serializer of each channel, if there is one; null for what the gateway itself says of a channel. */
 export function serializerOf(
   serialize: Serialize | undefined,
   onFailure: (cause: unknown) => void,
-): ((channel: string) => Serializer) | undefined {
-  return serialize && ((channel) => new Serializer(serialize, channel, onFailure));
+): ((channel: string) => Serializer | null) | undefined {
+  if (serialize === undefined) return undefined;
+  return (channel) => (isSaidOf(channel) ? null : new Serializer(serialize, channel, onFailure));
+}
+
+function isSaidOf(channel: string): boolean {
+  const kind = companionOf(channel)?.kind;
+  return kind === "members" || kind === "count";
 }
