@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { endCommands, type Running, trunkline } from "../support/command.ts";
+import { type FrameOf, connectV1 } from "../support/frame-client.ts";
+import { until } from "../support/until.ts";
 
 const key = "hunter2-secret";
 let folder: string;
@@ -116,6 +118,47 @@ it("takes a module as config, whose contract says what is volatile", async () =>
   expect(JSON.parse(published.stdout)).toMatchObject({ offset: 0 });
   gateway.kill("SIGTERM");
   expect(await gateway.exited).toBe(0);
+});
+
+it("D-25 what a module says decides who comes in, what they hear and how it looks", async () => {
+  const config = join(folder, "app.config.mjs");
+  await writeFile(
+    config,
+    `export default {
+      apiKeys: ["${key}"],
+      history: { count: 2 },
+      authenticate: ({ token }) => token === "ada" ? { kind: "user", account: "default", id: "ada" } : null,
+      subscriptions: ({ principal }) => principal.kind === "user" ? ["user." + principal.id] : [],
+      authorize: ({ channel }) => channel === "room",
+      authorizePublish: ({ channel }) => channel === "room",
+      scope: ({ hint }) => hint,
+      serialize: ({ data }) => ({ shown: data }),
+    };`,
+  );
+  const gateway = trunkline(["start", "--config", config, "--port", "0"]);
+  const url = await urlOf(gateway);
+  const streams = ["room", "hall"].map((channel) => ({ channel, rewind: 5 }));
+  for (const data of [1, 2, 3]) {
+    const published = trunkline(["publish", "said", `${data}`, "--channel", "room", "--url", url], {
+      TRUNKLINE_API_KEY: key,
+    });
+    expect(await published.exited).toBe(0);
+  }
+  const ada = await connectV1(`${url.replace("http", "ws")}/api/ws/v1/events`, { token: "ada", streams, scope: "mine" });
+  const [{ streams: verdicts }] = ada.all("connected") as [FrameOf<"connected">];
+  expect(verdicts.map(({ channel, verdict }) => [channel, verdict]).sort()).toEqual([
+    ["hall", "refused"],
+    ["room", "snapshot"],
+    ["user.ada", "fresh"],
+  ]);
+  ada.send([
+    { type: "publish", ref: 1, event: "said", data: 4, channel: "room" },
+    { type: "publish", ref: 2, event: "said", data: 5, channel: "hall" },
+  ]);
+  await until("both are answered", () => ada.all("published").length === 2);
+  expect(ada.all("published").find(({ ref }) => ref === 2)?.error?.code).toBe("gateway.forbidden");
+  await until("the room's came", () => ada.events.length === 3);
+  expect(ada.events.map(({ data }) => data)).toEqual([{ shown: 2 }, { shown: 3 }, { shown: 4 }]);
 });
 
 it.each([

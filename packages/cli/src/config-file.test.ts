@@ -67,6 +67,13 @@ it.each([
   [{ anonymous: "yes" }, "conf: anonymous: expected true or false, got a string"],
   [{ logLevel: "loud" }, "conf: logLevel: expected one of debug, info, warn, error, silent, got a string"],
   [{ contract: { events: { a: {} } } }, "conf: contract: expected an object such as"],
+  [{ history: { cuont: 1 } }, 'conf: unknown key "history.cuont"; did you mean "history.count"?'],
+  [{ history: { pages: 1 } }, 'conf: unknown key "history.pages"; expected one of count, ageMs'],
+  [{ history: { ageMs: -1 } }, "conf: history.ageMs: expected a whole number, 0 or more, got -1"],
+  [{ history: 100 }, "conf: history: expected an object of count, ageMs, got 100"],
+  [{ authorise: true }, 'conf: unknown key "authorise"; did you mean "authorize"?'],
+  [{ authorize: "hunter2" }, "conf: authorize: expected a function (which an .mjs file can hold), got a string"],
+  [{ subscriptions: ["hunter2"] }, "conf: subscriptions: expected a function or an array of functions"],
 ])("refuses %j, naming key and expectation but no value", (value, message) => {
   expect(() => checkConfig(value, "conf")).toThrow(message);
 });

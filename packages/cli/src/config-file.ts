@@ -4,13 +4,32 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "@trunkline/core/errors";
 import type { Contract } from "@trunkline/core/wire";
-import type { JwtOptions } from "@trunkline/gateway";
+import type { GatewayOptions, JwtOptions } from "@trunkline/gateway";
 import { lineAndColumn, readJson } from "./json-problem.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
-import { nearest } from "@trunkline/core/nearest";
+import {
+  action,
+  actions,
+  type Check,
+  expected,
+  flag,
+  isObject,
+  keysProblem,
+  kindOf,
+  shape,
+  text,
+  texts,
+  whole,
+} from "./setting-checks.ts";
 
-/** The flags of `start`, by their names in camel case; lists hold what the repeated flag would. */
-export interface FileConfig {
+/** What a gateway is given as it is. */
+type Passed = Pick<
+  GatewayOptions,
+  "authenticate" | "scope" | "subscriptions" | "authorize" | "authorizePublish" | "history" | "serialize"
+>;
+
+/** The flags of `start`, by their names in camel case, lists holding what the repeated flag would; and options of `createGateway`. */
+export interface FileConfig extends Passed {
   readonly host?: string;
   /** 0–65535. */
   readonly port?: number;
@@ -28,21 +47,24 @@ export interface FileConfig {
   readonly contract?: Contract;
 }
 
-type Check = readonly [expected: string, fits: (value: unknown) => boolean];
-
-const text: Check = ["a non-empty string", (value) => typeof value === "string" && value !== ""];
-const texts: Check = ["an array of non-empty strings", (value) => Array.isArray(value) && value.every(text[1])];
 const checks: { readonly [Key in keyof Required<FileConfig>]: Check } = {
   host: text,
-  port: ["an integer from 0 to 65535", isPort],
+  port: expected("an integer from 0 to 65535", isPort),
   apiKeys: texts,
   publicKeys: texts,
-  anonymous: ["true or false", (value) => typeof value === "boolean"],
+  anonymous: flag,
   origins: texts,
-  jwt: ['an object such as {"jwksUrl": "https://id.example.com/jwks.json"}', isObject],
+  jwt: expected('an object such as {"jwksUrl": "https://id.example.com/jwks.json"}', isObject),
   redis: text,
-  logLevel: [`one of ${logLevels.join(", ")}`, (value) => logLevels.some((level) => level === value)],
-  contract: ['an object such as {"events": {"cursor.moved": {"delivery": "volatile"}}}', isContract],
+  logLevel: expected(`one of ${logLevels.join(", ")}`, (value) => logLevels.some((level) => level === value)),
+  contract: expected('an object such as {"events": {"cursor.moved": {"delivery": "volatile"}}}', isContract),
+  history: shape({ count: whole, ageMs: whole }),
+  authenticate: actions,
+  scope: action,
+  subscriptions: actions,
+  authorize: action,
+  authorizePublish: action,
+  serialize: action,
 };
 
 export function isPort(value: unknown): boolean {
@@ -58,25 +80,11 @@ function isContract(value: unknown): boolean {
   );
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** @throws {UsageError} `usage.bad-option` naming the file, the key and what was expected; never the value: it may be a key. */
 export function checkConfig(value: unknown, file: string): FileConfig {
   if (!isObject(value)) throw bad(file, `expected an object of settings, got ${kindOf(value)}`);
-  const known = Object.keys(checks);
-  for (const [key, setting] of Object.entries(value)) {
-    const check = Object.hasOwn(checks, key) ? checks[key as keyof FileConfig] : undefined;
-    if (check === undefined) {
-      const near = nearest(key, known);
-      throw bad(
-        file,
-        `unknown key ${JSON.stringify(key)}; ${near === null ? `expected one of ${known.join(", ")}` : `did you mean "${near}"?`}`,
-      );
-    }
-    if (!check[1](setting)) throw bad(file, `${key}: expected ${check[0]}, got ${kindOf(setting)}`);
-  }
+  const problem = keysProblem(value, checks, "");
+  if (problem !== null) throw bad(file, problem);
   // Calls have no meaning to the gateway, so JSON may leave them out.
   const config: FileConfig = value;
   return config.contract === undefined
@@ -120,14 +128,6 @@ async function importDefault(file: string): Promise<unknown> {
   }
   if (module.default === undefined) throw bad(file, "expected a default export: export default { … }");
   return module.default;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (value === "") return "an empty string";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 function codeOf(error: unknown): string {

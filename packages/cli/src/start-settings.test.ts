@@ -24,6 +24,11 @@ it("A-18 D-23 has defaults for everything but who may connect: loopback, port 77
   });
 });
 
+it("D-25 hands on what only a file can say; who is known to its code can connect", () => {
+  const file = { authenticate: () => null, serialize: () => 1, history: { count: 5 } };
+  expect(resolveStart(none, {}, file)).toMatchObject(file);
+});
+
 it("names both ways out when nobody could connect", () => {
   expect(() => resolveStart(none, {}, {})).toThrow(/--api-key.*--anonymous/);
 });

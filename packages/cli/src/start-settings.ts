@@ -1,7 +1,7 @@
 // What `trunkline start` was told, from four places: a flag wins over the environment, that over the file, that over the default.
 import { redisUrlProblem } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
-import { channelProblem, type Contract } from "@trunkline/core/wire";
+import { channelProblem } from "@trunkline/core/wire";
 import type { JwtOptions } from "@trunkline/gateway";
 import { type FileConfig, isPort } from "./config-file.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
@@ -15,7 +15,19 @@ interface PublicKeySetting extends SecretKeySetting {
   readonly channel: string;
 }
 
-export interface StartSettings {
+/** What only a config file can say, and the gateway is given as it is. */
+const passed = [
+  "contract",
+  "history",
+  "authenticate",
+  "scope",
+  "subscriptions",
+  "authorize",
+  "authorizePublish",
+  "serialize",
+] as const;
+
+export interface StartSettings extends Pick<FileConfig, (typeof passed)[number]> {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -26,7 +38,6 @@ export interface StartSettings {
   /** Which tokens are taken; absent: none. */
   readonly jwt?: JwtOptions;
   readonly logLevel: LogLevel;
-  readonly contract?: Contract;
   /** Where streams live; absent: in this process. May hold a password. */
   readonly redis?: string;
 }
@@ -76,13 +87,14 @@ export function resolveStart(
     origins: nonEmptyList(flags.origin) ?? file.origins ?? [],
     logLevel: resolveLevel(flags["log-level"]) ?? file.logLevel ?? startDefaults.logLevel,
     ...(jwt === undefined ? {} : { jwt }),
-    ...(file.contract === undefined ? {} : { contract: file.contract }),
+    ...passedOf(file),
     ...(redis === undefined ? {} : { redis }),
   };
   if (
     settings.secretKeys.length === 0 &&
     settings.publicKeys.length === 0 &&
     jwt === undefined &&
+    file.authenticate === undefined &&
     !settings.anonymous
   ) {
     throw bad(
@@ -90,6 +102,10 @@ export function resolveStart(
     );
   }
   return settings;
+}
+
+function passedOf(file: FileConfig): Pick<FileConfig, (typeof passed)[number]> {
+  return Object.fromEntries(passed.filter((key) => file[key] !== undefined).map((key) => [key, file[key]]));
 }
 
 type Given<Value> = readonly [source: string, value: Value];

@@ -18,7 +18,7 @@ export const start = defineCommand({
     "Runs until SIGINT or SIGTERM, then lets its connections leave and exits 0. Everything is kept in memory, unless",
     "--redis says where: then any number of gateways are one. A flag wins over the environment, the environment over the config",
     "file. Only loopback can connect unless --host says otherwise. TRUNKLINE_TOKEN_SECRET, or `jwt` in the config file, says which",
-    "tokens are taken besides the keys.",
+    "tokens are taken besides the keys. What the config file may hold besides these flags, its README lists.",
   ].join("\n"),
   flags: {
     host: { type: "string", value: "HOST", help: `address to listen on (HOST; default ${startDefaults.host})` },
@@ -73,7 +73,7 @@ export const start = defineCommand({
 
 /** Until a signal has ended it. */
 async function serve(settings: StartSettings, io: Io, output: Output): Promise<ExitCode> {
-  const { host, port, logLevel, redis, jwt: tokens, ...options } = settings;
+  const { host, port, logLevel, redis, jwt: tokens, authenticate = [], authorize, ...options } = settings;
   const logger = createLineLogger({
     level: logLevel,
     format: io.stderrIsTerminal ? "human" : "json",
@@ -81,13 +81,16 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
     wallTime: Date.now,
   });
   // Keys are checked here, before anything listens.
-  const broker = redis === undefined ? undefined : redisBroker({ url: redis, logger });
+  const { history } = options;
+  const broker =
+    redis === undefined ? undefined : redisBroker({ url: redis, logger, ...(history !== undefined && { history }) });
+  const authenticators = [...(tokens === undefined ? [] : [jwt(tokens)]), ...[authenticate].flat()];
   const gateway = createGateway({
     ...options,
-    ...(tokens !== undefined && { authenticate: jwt(tokens) }),
+    ...(authenticators.length > 0 && { authenticate: authenticators }),
     ...(broker !== undefined && { broker }),
     logger,
-    authorize: ({ principal }) => principal.kind === "secret",
+    authorize: (request) => request.principal.kind === "secret" || (authorize?.(request) ?? false),
   });
   const told = untilTold(io);
   let address: { readonly port: number };
