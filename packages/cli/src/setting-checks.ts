@@ -33,15 +33,6 @@ export function shape(fields: Readonly<Record<string, Check>>): Check {
   };
 }
 
-/** One of `words`, such as true, or an object of no other keys than `fields`. */
-export function wordOrShape(words: readonly boolean[], fields: Readonly<Record<string, Check>>): Check {
-  return (value, path) => {
-    if (isObject(value)) return keysProblem(value, fields, path);
-    if (words.some((word) => word === value)) return null;
-    return mismatch(path, `${words.join(", ")} or an object of ${Object.keys(fields).join(", ")}`, value);
-  };
-}
-
 /** The first thing wrong with the keys of `value`. `path`: "" for the whole file. */
 export function keysProblem(
   value: Readonly<Record<string, unknown>>,
