@@ -144,7 +144,11 @@ it("D-25 what a module says decides who comes in, what they hear and how it look
     });
     expect(await published.exited).toBe(0);
   }
-  const ada = await connectV1(`${url.replace("http", "ws")}/api/ws/v1/events`, { token: "ada", streams, scope: "mine" });
+  const ada = await connectV1(`${url.replace("http", "ws")}/api/ws/v1/events`, {
+    token: "ada",
+    streams,
+    scope: "mine",
+  });
   const [{ streams: verdicts }] = ada.all("connected") as [FrameOf<"connected">];
   expect(Object.fromEntries(verdicts.map(({ channel, verdict }) => [channel, verdict]))).toEqual({
     hall: "refused",
