@@ -1,5 +1,4 @@
 // Pushes to channels by name and by pattern, on two gateways of one broker.
-import { redisBroker } from "@trunkline/broker-redis";
 import type { Broker } from "@trunkline/core/ports";
 import { defineContract, event } from "@trunkline/core/wire";
 import { byAccount, memoryBroker } from "@trunkline/gateway";
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { openEventStream } from "../support/event-stream-client.ts";
 import { type FrameClient, connectPlain, connectV1 } from "../support/frame-client.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { sharedBrokers } from "../support/shared-broker.ts";
 import { type StartedGateway, startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
@@ -17,24 +17,6 @@ beforeAll(async () => {
   server = await startRedisServer();
 });
 afterAll(() => server.close());
-
-let prefixes = 0;
-const kinds: readonly (readonly [name: string, brokers: () => () => Broker])[] = [
-  [
-    "one memory",
-    () => {
-      const shared = memoryBroker();
-      return () => shared;
-    },
-  ],
-  [
-    "one Redis",
-    () => {
-      const prefix = `pushes${prefixes++}`;
-      return () => redisBroker({ url: server.url, prefix });
-    },
-  ],
-];
 
 async function pair(brokers: () => Broker): Promise<readonly [StartedGateway, StartedGateway]> {
   const start = async (): Promise<StartedGateway> => {
@@ -53,7 +35,7 @@ function heard({ events }: FrameClient): readonly unknown[] {
   return events.map(({ channel, data }) => [channel, data]);
 }
 
-describe.each(kinds)("two gateways on %s", (_, open) => {
+describe.each(sharedBrokers(() => server.url))("two gateways on %s", (_, open) => {
   it("P-06 P-08 a push reaches each channel that is named or matches, once, wherever its subscribers are", async () => {
     const [one, two] = await pair(open());
     const near = await on(one, testKeys.acme, "score:1", "xscore:1", "a.b", "axb", "room;1");

@@ -8,6 +8,7 @@ import { startChaosProxy } from "../support/chaos-proxy.ts";
 import { openEventStream } from "../support/event-stream-client.ts";
 import { connectPlain, connectV1, sayHello } from "../support/frame-client.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { sharedBrokers } from "../support/shared-broker.ts";
 import { type StartedGateway, startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
@@ -16,24 +17,6 @@ beforeAll(async () => {
   server = await startRedisServer();
 });
 afterAll(() => server.close());
-
-let prefixes = 0;
-const kinds: readonly (readonly [name: string, brokers: () => () => Broker])[] = [
-  [
-    "one memory",
-    () => {
-      const shared = memoryBroker();
-      return () => shared;
-    },
-  ],
-  [
-    "one Redis",
-    () => {
-      const prefix = `revocation${prefixes++}`;
-      return () => redisBroker({ url: server.url, prefix });
-    },
-  ],
-];
 
 /** Two gateways of one broker. */
 async function pair(
@@ -54,7 +37,7 @@ const byName: Authenticator = ({ token }) =>
     ? null
     : { kind: "user", account: "acme", id: token, channels: ["news"] };
 
-describe.each(kinds)("two gateways on %s", (_, open) => {
+describe.each(sharedBrokers(() => server.url))("two gateways on %s", (_, open) => {
   it("disconnect ends those who are meant, wherever they are, and nobody else", async () => {
     const [one, two] = await pair(open(), { authenticate: byName });
     const ada = [await connectV1(one.socketUrl, { token: "ada" }), await connectV1(two.socketUrl, { token: "ada" })];

@@ -68,7 +68,7 @@ it.each([
   [{ logLevel: "loud" }, "conf: logLevel: expected one of debug, info, warn, error, silent, got a string"],
   [{ contract: { events: { a: {} } } }, "conf: contract: expected an object such as"],
   [{ history: { cuont: 1 } }, 'conf: unknown key "history.cuont"; did you mean "history.count"?'],
-  [{ history: { pages: 1 } }, 'conf: unknown key "history.pages"; expected one of count, ageMs'],
+  [{ history: { colour: 1 } }, 'conf: unknown key "history.colour"; expected one of count, ageMs'],
   [{ history: { ageMs: -1 } }, "conf: history.ageMs: expected a whole number, 0 or more, got -1"],
   [{ history: 100 }, "conf: history: expected an object of count, ageMs, got 100"],
   [{ authorise: true }, 'conf: unknown key "authorise"; did you mean "authorize"?'],
