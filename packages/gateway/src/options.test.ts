@@ -5,6 +5,7 @@ import { type GatewayOptions, gatewayDefaults, resolveOptions } from "./options.
 it("undefined means the default", () => {
   expect(resolveOptions({})).toEqual({
     ...gatewayDefaults,
+    enabled: true,
     origins: [],
     trustedProxies: [],
     proxyHeader: "x-forwarded-for",

@@ -78,6 +78,11 @@ export interface PresenceLimits {
 }
 
 export interface GatewayOptions {
+  /**
+   * Whether connections are taken. With false, upgrades and event streams are answered 404, as if nothing were there, and nobody has to be
+   * let in; all else goes on, `publish` too. @defaultValue true
+   */
+  readonly enabled?: boolean;
   /** Keys of servers: publish and listen inside their account. */
   readonly secretKeys?: readonly SecretKey[];
   /** Keys fit for pages: listen to one channel. */
@@ -202,12 +207,14 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   drainMs: true,
   logger: true,
   clock: true,
+  enabled: true,
 };
 
 /** Smallest of each limit; 1 where nothing is said. Below 64 KiB of unread bytes a socket's own buffer never tells of its end. */
 const least: Readonly<Record<string, number>> = { unreadBytes: 65_536, frameBytes: 128, incomingBytes: 128 };
 
 export interface ResolvedOptions {
+  readonly enabled: boolean;
   readonly heartbeatMs: number;
   readonly greetTimeoutMs: number;
   readonly bodyTimeoutMs: number;
@@ -258,6 +265,9 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     if (origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(origin)) continue;
     problems.push(`origins[${index}]: expected one such as "https://app.example.com", got ${JSON.stringify(origin)}`);
   }
+  const { enabled = true } = options;
+  // A text of the environment, "false", would switch it on.
+  if (typeof enabled !== "boolean") problems.push(`enabled: expected true or false, got ${typeof enabled}`);
   const { trustedProxies = [], proxyHeader = "x-forwarded-for" } = options;
   const proxies = proxiesProblem(trustedProxies);
   if (proxies !== null) problems.push(proxies);
@@ -273,6 +283,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
   return Object.freeze({
+    enabled,
     ...times,
     limits: Object.freeze(limits),
     origins: Object.freeze([...(options.origins ?? [])]),

@@ -10,6 +10,8 @@ export interface EntranceOptions extends KeyringOptions {
   readonly authenticate?: Authenticator | readonly Authenticator[];
   /** Lets in who brings no credential, and says what they may. @defaultValue false */
   readonly anonymous?: boolean | PrincipalRights;
+  /** Whether anybody is to come in at all. @defaultValue true */
+  readonly enabled?: boolean;
 }
 
 /** What became of an entry; `status` is the HTTP status that says the same. */
@@ -51,7 +53,7 @@ export function createEntrance(options: EntranceOptions, onFailure: (cause: unkn
   }
   const whose = keyring(options);
   const hasKeys = (options.secretKeys?.length ?? 0) + (options.publicKeys?.length ?? 0) > 0;
-  if (!hasKeys && asked.length === 0 && anybody === null) {
+  if (!hasKeys && asked.length === 0 && anybody === null && options.enabled !== false) {
     const problem = "nobody could come in: give secretKeys, publicKeys or authenticate, or say anonymous: true";
     throw new UsageError("usage.bad-option", `createGateway: ${problem}`);
   }

@@ -3,10 +3,15 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { pathOf } from "../auth/request-info.ts";
-import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
+import { type UpgradeDoor, isWebSocketUpgrade, refuseUpgrade } from "./upgrade.ts";
 
 /** A server of `node:http` or `node:https`. */
 export type AttachableServer = Server | SecureServer;
+
+/** Of `node:http` since 24.9, where it is an option of the server: which upgrades are such, and not requests like any other. */
+interface Choosing {
+  shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
+}
 
 export interface Attachment {
   detach(): void;
@@ -16,7 +21,8 @@ export interface Attachment {
  * Puts `handle` in front of the server's `request` listeners: they are taken off and called by one that asks `handle` first, since
  * Node calls all of them for every request. Upgrades of the gateway's paths are taken before any `upgrade` listener sees
  * them, whenever it was added: many, a `WebSocketServer({ server, path })` of `ws` for one, refuse each path that is not theirs. Other
- * upgrades are left to them; without any they are refused.
+ * upgrades are left to them; without any those to WebSocket are refused, and others are requests like any other (before Node 24.9 they are
+ * refused as well).
  */
 export function attachTo(
   server: AttachableServer,
@@ -52,10 +58,19 @@ export function attachTo(
     return Reflect.apply(emitBefore, server, [name, ...args]) as boolean;
   };
   server.emit = emit;
+  const choosing = server as AttachableServer & Choosing;
+  const { shouldUpgradeCallback: chosenBefore } = choosing;
+  const choose = (request: IncomingMessage): boolean => {
+    if (attached && server.listenerCount("upgrade") === 1 && !isWebSocketUpgrade(request)) return false;
+    return chosenBefore?.call(server, request) ?? true;
+  };
+  if (chosenBefore !== undefined) choosing.shouldUpgradeCallback = choose;
   return {
     detach() {
       attached = false;
       server.off("upgrade", onUpgrade);
+      if (chosenBefore !== undefined && choosing.shouldUpgradeCallback === choose)
+        choosing.shouldUpgradeCallback = chosenBefore;
       // Somebody who attached later wraps these; they then have to stay, and do nothing but call on.
       if (server.emit === emit) {
         if (own) server.emit = emitBefore;

@@ -13,6 +13,7 @@ import type { ResolvedOptions } from "../options.ts";
 import { type EventStreamDoorOptions, createEventStreamDoor } from "./event-stream.ts";
 import { type HealthOptions, createHealth } from "./health.ts";
 import { createPublishApi } from "./publish-api.ts";
+import { noEventStream, noUpgrade } from "./switched-off.ts";
 import { type UpgradeDoor, createUpgradeDoor } from "./upgrade.ts";
 import { WsLink } from "./ws-link.ts";
 
@@ -42,7 +43,7 @@ export interface Doors {
 
 export function createDoors(given: DoorsOptions): Doors {
   const { options, reception, links, publishing, relay, clock, stats, logger, accept } = given;
-  const { bodyTimeoutMs, origins, limits } = options;
+  const { bodyTimeoutMs, enabled, origins, limits } = options;
   const { incomingBytes } = limits;
   const situation = (): Situation => given.situation();
   const publishApi = createPublishApi({
@@ -65,11 +66,11 @@ export function createDoors(given: DoorsOptions): Doors {
       accept(admitted, request, (session) => new WsLink(ws, socket, session, given.maxUnreadBytes)),
   });
   return {
-    upgrade,
+    upgrade: enabled ? upgrade : noUpgrade,
     handle(request, response) {
       const path = pathOf(request.url ?? "/");
       if (path === publishPath) publishApi(request, response);
-      else if (path === streamPath) eventStream(request, response);
+      else if (path === streamPath) (enabled ? eventStream : noEventStream)(request, response);
       else return health(path, request, response);
       return true;
     },

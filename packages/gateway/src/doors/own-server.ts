@@ -11,7 +11,7 @@ import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import { pathOf } from "../auth/request-info.ts";
 import { sendError } from "./json-response.ts";
-import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
+import { type UpgradeDoor, isWebSocketUpgrade, refuseUpgrade } from "./upgrade.ts";
 
 export interface ListenOptions {
   /** 0 takes a free one. @defaultValue 7777 */
@@ -62,7 +62,8 @@ export function openServer(
     if (path === "/" && (request.method === "GET" || request.method === "HEAD")) return nothing(response);
     sendError(response, 404, "gateway.bad-request", `expected a path of the gateway, got ${path}`);
   };
-  const server = tls === undefined ? createServer(answer) : secureServer(tls, answer);
+  const settings = { shouldUpgradeCallback: isWebSocketUpgrade };
+  const server = tls === undefined ? createServer(settings, answer) : secureServer({ ...settings, ...tls }, answer);
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", forget);

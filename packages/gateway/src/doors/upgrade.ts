@@ -26,6 +26,14 @@ export interface UpgradeDoorOptions extends Reception {
 /** An `upgrade` listener. False when the path is somebody else's, and nothing was done. */
 export type UpgradeDoor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
 
+/**
+ * Whether a request asks for a WebSocket. Others are answered as if they asked for nothing, as RFC 9110 §7.8 allows: some clients of HTTP offer
+ * `Upgrade: h2c` with all they ask for.
+ */
+export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket";
+}
+
 /** How long a peer may take to answer a close frame, in milliseconds. */
 const closeTimeout = 10_000;
 
