@@ -15,6 +15,7 @@ export type {
 } from "./drive/client.ts";
 export { findLine, shareLine } from "./drive/line.ts";
 export { createOutbox, type Outbox, type OutboxOptions, type PublishOptions } from "./drive/outbox.ts";
+export { type RunListenerOptions, type RunningListener, runListener } from "./drive/run-listener.ts";
 export { refreshToken } from "./drive/refresh-token.ts";
 export { type Loaded, type LoadRequest, sync, type Synced, type SyncOptions } from "./drive/sync.ts";
 export type { Changes, DeletedItem, Item, ItemChange, ItemVersion, ReadAt } from "./client/item-table.ts";

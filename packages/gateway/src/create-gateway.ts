@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
+import type { ChannelListener } from "@trunkline/core/listener";
 import type { Clock } from "@trunkline/core/ports";
 import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
@@ -26,11 +27,13 @@ import { Hub } from "./hub/hub.ts";
 import { serializerOf } from "./hub/serializer.ts";
 import { letGo } from "./let-go.ts";
 import { linkEntrance } from "./link-entrance.ts";
+import { Listeners } from "./listeners.ts";
 import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
 import { warnOfMemory } from "./memory-warning.ts";
 import { type StatsSnapshot, createStats, statsSnapshot } from "./metrics.ts";
+import { listenerProblem } from "./listener-problem.ts";
 import { type GatewayOptions, resolveOptions, sessionConfig } from "./options.ts";
 import { OwnPublishing } from "./own-publishing.ts";
 import { pushLine } from "./push-line.ts";
@@ -74,6 +77,7 @@ class NodeGateway implements Gateway {
   readonly #waitingRoom: WaitingRoom;
   readonly #own: OwnPublishing;
   readonly #presence: Presence | null;
+  readonly #listeners: Listeners;
   readonly #closeBroker: () => Promise<void>;
   readonly #attachments = new Set<Attachment>();
   #server: OwnServer | null = null;
@@ -142,7 +146,11 @@ class NodeGateway implements Gateway {
       everyMs: resolved.heartbeatMs,
       check: async (isOver) => {
         this.#restHeadTimer();
-        await Promise.all([this.#hub.checkHeads(isOver), this.#revocation.line.checkHead(isOver)]);
+        await Promise.all([
+          this.#hub.checkHeads(isOver),
+          this.#revocation.line.checkHead(isOver),
+          this.#listeners.checkHeads(isOver),
+        ]);
       },
       onError,
     });
@@ -156,6 +164,13 @@ class NodeGateway implements Gateway {
       isClosed: () => this.#closed,
     });
     const { publishing } = this.#own;
+    this.#listeners = new Listeners({
+      broker,
+      clock,
+      logger,
+      onError,
+      publisher: (account) => this.#own.publisher(account),
+    });
     const maxUnreadBytes = limits.unreadBytes + limits.eventBytes + answersBytes;
     const situation = (): Situation => ({
       origins: resolved.origins,
@@ -218,6 +233,7 @@ class NodeGateway implements Gateway {
       },
       onGone: (driver) => roster.gone(driver),
     };
+    for (const listener of resolved.listeners) this.addListener(listener);
   }
 
   attach(server: AttachableServer): () => void {
@@ -238,7 +254,7 @@ class NodeGateway implements Gateway {
       throw new UsageError("usage.already-open", "gateway.listen: expected to be called once; it is listening already");
     }
     const handle = this.handle.bind(this);
-    const server = openServer(options, handle, this.#doors.upgrade, this.#clock);
+    const server = openServer(options, handle, this.#doors.upgrade, this.#clock, this.ready());
     this.#server = server;
     try {
       return await server.opened;
@@ -246,6 +262,20 @@ class NodeGateway implements Gateway {
       this.#server = null;
       throw error;
     }
+  }
+
+  addListener(listener: ChannelListener): () => void {
+    this.#expectOpen("addListener");
+    const problem = listenerProblem(listener);
+    if (problem !== null) throw new UsageError("usage.bad-argument", `gateway.addListener: ${problem}`);
+    const undo = this.#listeners.add(listener);
+    this.#headTimer.start();
+    return undo;
+  }
+
+  async ready(): Promise<void> {
+    this.#expectOpen("ready");
+    await this.#listeners.ready();
   }
 
   handle(request: IncomingMessage, response: ServerResponse): boolean {
@@ -314,6 +344,7 @@ class NodeGateway implements Gateway {
     await this.#revocation.line.close();
     await this.#pushes.close();
     await this.#presence?.close();
+    await this.#listeners.close();
     await this.#hub.close();
     await this.#closeBroker();
   }
@@ -323,9 +354,10 @@ class NodeGateway implements Gateway {
     if (!this.#closed && this.#revocation.line.hasSaid) this.#headTimer.start();
   }
 
-  /** Nobody is connected, and nothing was said that would be said again were it lost: heads mean nothing to anybody. */
+  /** Nobody is connected or listens, and nothing was said that would be said again were it lost: heads mean nothing to anybody. */
   #restHeadTimer(): void {
-    if (this.#roster.sessions.length === 0 && !this.#revocation.line.hasSaid) this.#headTimer.stop();
+    if (this.#roster.sessions.length === 0 && !this.#revocation.line.hasSaid && this.#listeners.size === 0)
+      this.#headTimer.stop();
   }
 
   #readiness(): Readiness {

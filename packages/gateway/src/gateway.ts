@@ -1,5 +1,6 @@
 // What an embedder holds.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ChannelListener } from "@trunkline/core/listener";
 import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { ConnectionFilter } from "./control-command.ts";
@@ -22,12 +23,26 @@ export interface Gateway {
    */
   attach(server: AttachableServer): () => void;
   /**
-   * Serves on a server of its own.
+   * Serves on a server of its own. Resolves once it is `ready` and the port is bound.
    * @throws {UsageError} `usage.bad-option` when the port is taken or not allowed, or `tls` can't be used; `usage.already-open`, `usage.closed`
+   * @throws {GatewayError} `gateway.unavailable` when there are listeners and the broker can't be used; call again
    */
   listen(options?: ListenOptions): Promise<Address>;
   /** Answers a request for one of the gateway's paths, for apps that route by themselves; false when it is none of them. */
   handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /**
+   * Runs a listener (`defineListener`) from now on, whoever is connected here; while the broker can't be used it is tried again. Who has to know that it
+   * hears awaits `ready`.
+   * @returns its undo, which may be called twice; `close` undoes it too
+   * @throws {UsageError} `usage.closed`, `usage.bad-argument`
+   */
+  addListener(listener: ChannelListener): () => void;
+  /**
+   * Resolves once every listener is sure to hear what is published from now on, on any gateway: at once where there is none. For gateways that are
+   * attached; `listen` awaits it by itself.
+   * @throws {GatewayError} `gateway.unavailable` when the broker can't be used; it is tried again all the same @throws {UsageError} `usage.closed`
+   */
+  ready(): Promise<void>;
   /** @returns its undo */
   on<Name extends keyof GatewayEvents>(name: Name, listener: GatewayListener<Name>): () => void;
   /**

@@ -20,6 +20,14 @@ export { type Dialect } from "./dialect.ts";
 export { type Address, type ListenOptions } from "./doors/own-server.ts";
 export { type Gateway } from "./gateway.ts";
 export { type GatewayEvents, type GatewayListener } from "./gateway-events.ts";
+export {
+  type ChannelHandler,
+  type ChannelListener,
+  defineListener,
+  type ListenerContext,
+  type ListenerGap,
+  type ListenerOptions,
+} from "@trunkline/core/listener";
 export { type MemoryBrokerOptions, memoryBroker } from "./memory-broker.ts";
 export { type StatsSnapshot } from "./metrics.ts";
 export {

@@ -6,6 +6,7 @@ it("undefined means the default", () => {
   expect(resolveOptions({})).toEqual({
     ...gatewayDefaults,
     enabled: true,
+    listeners: [],
     origins: [],
     trustedProxies: [],
     proxyHeader: "x-forwarded-for",

@@ -1,5 +1,6 @@
 // What a gateway can be told, checked once at the door.
 import { UsageError } from "@trunkline/core/errors";
+import type { ChannelListener } from "@trunkline/core/listener";
 import type { Broker, Clock, Logger } from "@trunkline/core/ports";
 import type { Contract } from "@trunkline/core/wire";
 import type { PublicKey, SecretKey } from "./auth/api-key.ts";
@@ -7,6 +8,7 @@ import type { Authenticator } from "./auth/authenticator.ts";
 import type { Principal, PrincipalRights } from "./auth/principal.ts";
 import { type ProxyHeader, proxiesProblem } from "./auth/trusted-proxies.ts";
 import type { Connection } from "./connection.ts";
+import { isListener, listenerProblem } from "./listener-problem.ts";
 import { unknownOptions } from "./option-names.ts";
 import type { AuthorizePresence } from "./presence/attendance.ts";
 import type { DecideScope } from "./scope.ts";
@@ -135,6 +137,8 @@ export interface GatewayOptions {
   readonly serialize?: Serialize;
   /** Says which events are `volatile`. */
   readonly contract?: Contract;
+  /** What server code does about what is said on channels: see `defineListener`. @defaultValue none */
+  readonly listeners?: ChannelListener | readonly ChannelListener[];
   /** Origins besides the gateway's own whose pages may connect, such as `https://app.example.com`; "*" is any. */
   readonly origins?: readonly string[];
   /**
@@ -197,6 +201,7 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   history: true,
   serialize: true,
   contract: true,
+  listeners: true,
   origins: true,
   trustedProxies: true,
   proxyHeader: true,
@@ -208,6 +213,11 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   logger: true,
   clock: true,
   enabled: true,
+};
+
+/** What to do instead of options that older systems have. */
+const hints: Readonly<Record<string, string>> = {
+  mode: "a gateway has no modes: every client says by itself which dialect it speaks",
 };
 
 /** Smallest of each limit; 1 where nothing is said. Below 64 KiB of unread bytes a socket's own buffer never tells of its end. */
@@ -226,12 +236,13 @@ export interface ResolvedOptions {
   readonly sources: readonly SubscriptionSource[];
   /** null: nobody is told who is there. */
   readonly presence: Required<PresenceLimits> | null;
+  readonly listeners: readonly ChannelListener[];
 }
 
 /** @throws {UsageError} `usage.bad-option` naming each wrong option */
 export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   const problems: string[] = [
-    ...unknownOptions(options, Object.keys(optionNames)),
+    ...unknownOptions(options, Object.keys(optionNames), "", hints),
     ...unknownOptions(options.limits ?? {}, Object.keys(gatewayDefaults.limits), "limits."),
     ...unknownOptions(options.presence || {}, Object.keys(gatewayDefaults.presence), "presence."),
   ];
@@ -281,6 +292,11 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   if (scope !== undefined) callback("scope", scope);
   if (options.authorizePresence !== undefined) callback("authorizePresence", options.authorizePresence);
   for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
+  const listeners = isListener(options.listeners) ? [options.listeners] : (options.listeners ?? []);
+  for (const [index, listener] of listeners.entries()) {
+    const problem = listenerProblem(listener);
+    if (problem !== null) problems.push(`listeners[${index}]: ${problem}`);
+  }
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
   return Object.freeze({
     enabled,
@@ -291,6 +307,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     proxyHeader,
     sources,
     presence: options.presence === false ? null : Object.freeze(presence),
+    listeners: [...listeners],
   });
 }
 

@@ -38,11 +38,13 @@ export interface OwnServer {
 /** How long requests under way get to finish, in milliseconds. */
 const lastAnswersMs = 2000;
 
+/** @param ready the port is bound after it; what it rejects with, `opened` does */
 export function openServer(
   { port = 7777, host = "127.0.0.1", tls }: ListenOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => boolean,
   upgrade: UpgradeDoor,
   clock: Pick<Clock, "setTimer" | "clearTimer">,
+  ready: Promise<void> = Promise.resolve(),
 ): OwnServer {
   /** Connections that nothing was upgraded on. */
   const sockets = new Set<Duplex>();
@@ -75,17 +77,19 @@ export function openServer(
     const message = `expected an upgrade of a path of the gateway, got ${pathOf(request.url ?? "/")}`;
     refuseUpgrade(socket, 404, { code: "gateway.bad-request", message });
   });
-  const opened = new Promise<Address>((resolve, reject) => {
-    const failed = (cause: NodeJS.ErrnoException): void => reject(listenError(cause, port, host));
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      return failed(Object.assign(new Error("the port is out of range"), { code: "ERR_SOCKET_BAD_PORT" }));
-    server.once("error", failed);
-    server.listen({ port, host }, () => {
-      const { port: actual } = server.address() as AddressInfo;
-      const shown = host.includes(":") ? `[${host}]` : host;
-      resolve({ port: actual, host, url: `http${tls === undefined ? "" : "s"}://${shown}:${actual}` });
+  const bind = (): Promise<Address> =>
+    new Promise((resolve, reject) => {
+      const failed = (cause: NodeJS.ErrnoException): void => reject(listenError(cause, port, host));
+      if (!Number.isInteger(port) || port < 0 || port > 65_535)
+        return failed(Object.assign(new Error("the port is out of range"), { code: "ERR_SOCKET_BAD_PORT" }));
+      server.once("error", failed);
+      server.listen({ port, host }, () => {
+        const { port: actual } = server.address() as AddressInfo;
+        const shown = host.includes(":") ? `[${host}]` : host;
+        resolve({ port: actual, host, url: `http${tls === undefined ? "" : "s"}://${shown}:${actual}` });
+      });
     });
-  });
+  const opened = ready.then(bind);
   return {
     opened,
     close: async () => {

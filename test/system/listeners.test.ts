@@ -1,0 +1,148 @@
+// Listeners: server code that hears what is said on channels, over real brokers, sockets and processes.
+import { redisBroker } from "@trunkline/broker-redis";
+import type { Broker } from "@trunkline/core/ports";
+import { type Authorize, type ChannelListener, defineListener, memoryBroker } from "@trunkline/gateway";
+import { createPublisher } from "@trunkline/publisher";
+import { createClient, createOutbox } from "trunkline";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { command } from "../support/command.ts";
+import { connectV1 } from "../support/frame-client.ts";
+import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { startGateway, testKeys } from "../support/start-gateway.ts";
+import { until } from "../support/until.ts";
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedisServer();
+});
+afterAll(() => redis.close());
+
+/** Each test has streams of its own. */
+let prefixes = 0;
+const brokers: Readonly<Record<string, () => () => Broker>> = {
+  memory: () => {
+    const broker = memoryBroker();
+    return () => broker;
+  },
+  redis: () => {
+    const prefix = `listeners${++prefixes}`;
+    return () => redisBroker({ url: redis.url, prefix });
+  },
+};
+
+function opened(broker: Broker): Broker {
+  onTestFinished(() => broker.close());
+  return broker;
+}
+
+/** Servers may hear every channel of their account. */
+const servers: Authorize = ({ principal }) => principal.kind === "secret";
+
+function noting(channel: string): { readonly heard: unknown[]; readonly listener: ChannelListener } {
+  const heard: unknown[] = [];
+  return { heard, listener: defineListener({ [channel]: (m: unknown) => heard.push(m) }, { account: "acme" }) };
+}
+
+describe.each(Object.keys(brokers))("on %s", (kind) => {
+  const open = (): (() => Broker) => {
+    const make = brokers[kind]?.();
+    if (make === undefined) throw new Error(`no broker ${kind}`);
+    return () => opened(make());
+  };
+
+  it("D-07 hears what is published right after listen() resolves, on another gateway too", async () => {
+    const broker = open();
+    const { heard, listener } = noting("orders");
+    const other = await startGateway({ broker: broker() });
+    await startGateway({ broker: broker(), listeners: [listener] });
+    await other.gateway.publisher("acme").pub("first", { channel: "orders" });
+    await until("it was heard", () => heard.length > 0);
+    for (let n = 0; n < 50; n++) void other.gateway.publisher("acme").pub(n, { channel: "orders" });
+    await until("all were heard", () => heard.length > 50);
+    expect(heard).toEqual(["first", ...Array.from({ length: 50 }, (_, n) => n)]);
+  });
+
+  it("D-18 a handler that throws stops neither other listeners nor the sockets on its channel", async () => {
+    const broker = open();
+    const { heard, listener } = noting("orders");
+    const bad = defineListener(
+      {
+        orders: () => {
+          throw new Error("no");
+        },
+      },
+      { account: "acme" },
+    );
+    const { gateway, socketUrl } = await startGateway({
+      broker: broker(),
+      listeners: [bad, listener],
+      authorize: servers,
+    });
+    const errors: string[] = [];
+    gateway.on("error", ({ code }) => errors.push(code));
+    const client = await connectV1(socketUrl, { token: testKeys.acme, streams: [{ channel: "orders" }] });
+    await gateway.publisher("acme").pub("x", { channel: "orders" });
+    expect(await client.next("event")).toMatchObject({ data: "x" });
+    await until("the listener heard", () => heard.length === 1);
+    expect([heard, errors]).toEqual([["x"], ["usage.listener-failed"]]);
+  });
+
+  it("D-20 what a page publishes reaches server code, which answers on its channel", async () => {
+    const broker = open();
+    const echo = defineListener(
+      {
+        echo: (message, { event, reply }) => {
+          if (event === "said") void reply(message);
+        },
+      },
+      { account: "acme" },
+    );
+    const { url } = await startGateway({
+      broker: broker(),
+      listeners: echo,
+      authorize: () => true,
+      authorizePublish: ({ channel, event }) => channel === "echo" && event === "said",
+    });
+    const client = createClient({ url, publicKey: testKeys.page });
+    onTestFinished(() => client.close());
+    await client.subscribe("echo");
+    const answered = client.once("message");
+    await createOutbox(client).publish("said", "hello", { channel: "echo" });
+    expect((await answered)[0]).toBe("hello");
+  });
+});
+
+/** A process of test/support/listener-process.ts, once it is ready. */
+async function start(role: "gateway" | "client", url: string) {
+  const running = command("test/support/listener-process.ts", [role, url]);
+  onTestFinished(async () => {
+    running.kill("SIGKILL");
+    await running.exited;
+  });
+  await running.until(/^\{"ready":(.+)\}$/m);
+  const heard = (): unknown[] =>
+    running.stdout
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as { readonly heard?: unknown })
+      .filter((line) => line.heard !== undefined);
+  return { heard };
+}
+
+it("D-19 what one process publishes is heard by the listener of a gateway in another, over Redis", async () => {
+  const listening = await start("gateway", redis.url);
+  const publisher = createPublisher({ redis: redis.url, account: "acme" });
+  onTestFinished(() => publisher.close());
+  const { offset } = await publisher.pub("x", { channel: "orders" });
+  await until("it was heard", () => listening.heard().length > 0);
+  expect(listening.heard()).toEqual([{ heard: "x", channel: "orders", event: "message", offset }]);
+});
+
+it("D-19 the same listener runs over a client with a secret key, in a process without a broker", async () => {
+  const { url, socketUrl, gateway } = await startGateway({ authorize: servers });
+  const done = await connectV1(socketUrl, { token: testKeys.acme, streams: [{ channel: "done" }] });
+  const listening = await start("client", url);
+  const { offset } = await gateway.publisher("acme").pub("x", { channel: "orders" });
+  expect(await done.next("event")).toMatchObject({ channel: "done", event: "done", data: "x" });
+  expect(listening.heard()).toEqual([{ heard: "x", channel: "orders", event: "message", offset }]);
+});
