@@ -165,6 +165,41 @@ it("D-25 what a module says decides who comes in, what they hear and how it look
   expect(ada.events.map(({ data }) => data)).toEqual([{ shown: 2 }, { shown: 3 }, { shown: 4 }]);
 });
 
+it("D-25 a chat with its history and who is there takes a config file, and no code", async () => {
+  const config = join(folder, "chat.config.json");
+  const rights = ["chat.*"];
+  await writeFile(
+    config,
+    JSON.stringify({
+      port: 0,
+      anonymous: { mayListen: rights, mayPublish: rights, mayAttend: rights },
+      presence: { graceMs: 0 },
+    }),
+  );
+  const gateway = trunkline(["start", "--config", config]);
+  const url = `${(await urlOf(gateway)).replace("http", "ws")}/api/ws/v1/events`;
+  const streams = [
+    { channel: "chat.1", rewind: 10 },
+    { channel: "~members/chat.1", rewind: 0 },
+  ];
+  const ada = await connectV1(url, { instance: "ada", streams });
+  ada.send([
+    { type: "presence", ref: 1, enter: [{ channel: "chat.1", data: { name: "Ada" } }] },
+    { type: "publish", ref: 2, event: "said", data: "hello", channel: "chat.1" },
+    { type: "publish", ref: 3, event: "said", data: "hello", channel: "news" },
+  ]);
+  await until("all is answered", () => ada.all("published").length === 2 && ada.all("presence").length === 1);
+  expect(ada.all("published").find(({ ref }) => ref === 3)?.error?.code).toBe("gateway.forbidden");
+  const bob = await connectV1(url, { instance: "bob", streams });
+  await until("bob has seen both", () => bob.events.length === 2);
+  expect(Object.fromEntries(bob.events.map(({ event, data }) => [event, data]))).toEqual({
+    member: { data: { name: "Ada" }, since: expect.any(Number) },
+    said: "hello",
+  });
+  ada.ws.close();
+  await until("she leaves", () => bob.events.some(({ event, deleted }) => event === "member" && deleted === true));
+});
+
 it.each([
   ["broken.json", "{\n  port: 1\n}", /broken\.json:2:3: broken JSON: expected JSON, got "p"/],
   ["unknown.json", '{"prot":1}', /unknown\.json: unknown key "prot"; did you mean "port"\?/],

@@ -12,7 +12,6 @@ import {
   actions,
   type Check,
   expected,
-  flag,
   isObject,
   keysProblem,
   kindOf,
@@ -20,12 +19,22 @@ import {
   text,
   texts,
   whole,
+  wordOrShape,
 } from "./setting-checks.ts";
 
 /** What a gateway is given as it is. */
 type Passed = Pick<
   GatewayOptions,
-  "authenticate" | "scope" | "subscriptions" | "authorize" | "authorizePublish" | "history" | "serialize"
+  | "anonymous"
+  | "authenticate"
+  | "scope"
+  | "subscriptions"
+  | "authorize"
+  | "authorizePublish"
+  | "authorizePresence"
+  | "presence"
+  | "history"
+  | "serialize"
 >;
 
 /** The flags of `start`, by their names in camel case, lists holding what the repeated flag would; and options of `createGateway`. */
@@ -37,7 +46,6 @@ export interface FileConfig extends Passed {
   readonly apiKeys?: readonly string[];
   /** `KEY:CHANNEL` or `KEY:CHANNEL@ACCOUNT`. */
   readonly publicKeys?: readonly string[];
-  readonly anonymous?: boolean;
   readonly origins?: readonly string[];
   /** Which tokens are taken: what `jwt` of the gateway takes; from JSON all but its functions. */
   readonly jwt?: JwtOptions;
@@ -52,18 +60,20 @@ const checks: { readonly [Key in keyof Required<FileConfig>]: Check } = {
   port: expected("an integer from 0 to 65535", isPort),
   apiKeys: texts,
   publicKeys: texts,
-  anonymous: flag,
+  anonymous: wordOrShape([true, false], { mayListen: texts, mayPublish: texts, mayAttend: texts }),
   origins: texts,
   jwt: expected('an object such as {"jwksUrl": "https://id.example.com/jwks.json"}', isObject),
   redis: text,
   logLevel: expected(`one of ${logLevels.join(", ")}`, (value) => logLevels.some((level) => level === value)),
   contract: expected('an object such as {"events": {"cursor.moved": {"delivery": "volatile"}}}', isContract),
+  presence: wordOrShape([false], { graceMs: whole, leaseMs: whole, maxMembers: whole }),
   history: shape({ count: whole, ageMs: whole }),
   authenticate: actions,
   scope: action,
   subscriptions: actions,
   authorize: action,
   authorizePublish: action,
+  authorizePresence: action,
   serialize: action,
 };
 

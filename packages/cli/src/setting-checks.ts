@@ -14,7 +14,6 @@ export const texts = expected(
   "an array of non-empty strings",
   (value) => Array.isArray(value) && value.every((item) => isText(item)),
 );
-export const flag = expected("true or false", (value) => typeof value === "boolean");
 export const whole = expected(
   "a whole number, 0 or more",
   (value) => Number.isSafeInteger(value) && Number(value) >= 0,
@@ -30,6 +29,15 @@ export function shape(fields: Readonly<Record<string, Check>>): Check {
   return (value, path) => {
     if (!isObject(value)) return mismatch(path, `an object of ${Object.keys(fields).join(", ")}`, value);
     return keysProblem(value, fields, path);
+  };
+}
+
+/** One of `words`, such as true, or an object of no other keys than `fields`. */
+export function wordOrShape(words: readonly boolean[], fields: Readonly<Record<string, Check>>): Check {
+  return (value, path) => {
+    if (isObject(value)) return keysProblem(value, fields, path);
+    if (words.some((word) => word === value)) return null;
+    return mismatch(path, `${words.join(", ")} or an object of ${Object.keys(fields).join(", ")}`, value);
   };
 }
 

@@ -25,8 +25,11 @@ it("A-18 D-23 has defaults for everything but who may connect: loopback, port 77
 });
 
 it("D-25 hands on what only a file can say; who is known to its code can connect", () => {
-  const file = { authenticate: () => null, serialize: () => 1, history: { count: 5 } };
+  const file = { authenticate: () => null, serialize: () => 1, history: { count: 5 }, presence: false } as const;
   expect(resolveStart(none, {}, file)).toMatchObject(file);
+  const anonymous = { mayListen: ["chat.*"] };
+  expect(resolveStart(none, {}, { anonymous }).anonymous).toEqual(anonymous);
+  expect(resolveStart({ ...none, anonymous: true }, {}, { anonymous }).anonymous).toBe(true);
 });
 
 it("names both ways out when nobody could connect", () => {

@@ -24,6 +24,8 @@ const passed = [
   "subscriptions",
   "authorize",
   "authorizePublish",
+  "authorizePresence",
+  "presence",
   "serialize",
 ] as const;
 
@@ -33,7 +35,7 @@ export interface StartSettings extends Pick<FileConfig, (typeof passed)[number]>
   readonly port: number;
   readonly secretKeys: readonly SecretKeySetting[];
   readonly publicKeys: readonly PublicKeySetting[];
-  readonly anonymous: boolean;
+  readonly anonymous: NonNullable<FileConfig["anonymous"]>;
   readonly origins: readonly string[];
   /** Which tokens are taken; absent: none. */
   readonly jwt?: JwtOptions;
@@ -83,7 +85,7 @@ export function resolveStart(
     port: resolvePort(flags.port, nonEmpty(env["PORT"]), file.port),
     secretKeys: apiKeys[1].map((text) => readSecretKey(text, apiKeys[0])),
     publicKeys: publicKeys[1].map((text) => readPublicKey(text, publicKeys[0])),
-    anonymous: flags.anonymous || file.anonymous === true,
+    anonymous: flags.anonymous || (file.anonymous ?? false),
     origins: nonEmptyList(flags.origin) ?? file.origins ?? [],
     logLevel: resolveLevel(flags["log-level"]) ?? file.logLevel ?? startDefaults.logLevel,
     ...(jwt === undefined ? {} : { jwt }),
@@ -95,7 +97,7 @@ export function resolveStart(
     settings.publicKeys.length === 0 &&
     jwt === undefined &&
     file.authenticate === undefined &&
-    !settings.anonymous
+    settings.anonymous === false
   ) {
     throw bad(
       "nobody could connect: give a key with --api-key KEY (or TRUNKLINE_API_KEY), set TRUNKLINE_TOKEN_SECRET, or say --anonymous to let anyone listen",
