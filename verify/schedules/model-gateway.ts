@@ -79,6 +79,7 @@ export class ModelGateway {
       }),
       presence: noPresence,
       spreadMs: () => 0,
+      pageOf: () => null,
       announce: () => null,
       onGreeting: () => {},
       onOver: (driver) => void this.#sessions.delete(driver),

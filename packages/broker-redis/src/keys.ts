@@ -40,7 +40,7 @@ export function slotOf(prefix: string, stream: StreamName): number {
 }
 
 /** The Cluster slot of a Redis key: of its hash tag, where it has one. */
-export function slotOfKey(key: string): number {
+function slotOfKey(key: string): number {
   return crc16(Buffer.from(/^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key)) % 16_384;
 }
 

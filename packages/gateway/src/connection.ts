@@ -14,6 +14,8 @@ export interface Connection {
   readonly request: RequestInfo;
   /** Address of the peer, as in `request`. */
   readonly remoteAddress: string | undefined;
+  /** Of a page's socket, the connection key of that page: see `gateway.pushTo`. Else null. */
+  readonly page: string | null;
   /** Channels the connection is on. */
   readonly channels: readonly string[];
   /**

@@ -32,10 +32,12 @@ import { LinkRelay } from "./link-relay.ts";
 import { createLinkPublishing } from "./link-publishing.ts";
 import { memoryBroker } from "./memory-broker.ts";
 import { warnOfMemory } from "./memory-warning.ts";
-import { type StatsSnapshot, createStats, statsSnapshot } from "./metrics.ts";
+import { type StatsSnapshot, createStats, publishObserver, statsSnapshot } from "./metrics.ts";
 import { listenerProblem } from "./listener-problem.ts";
 import { type GatewayOptions, resolveOptions, sessionConfig } from "./options.ts";
 import { OwnPublishing } from "./own-publishing.ts";
+import type { Page } from "./pages/page.ts";
+import { type NeutralPage, type PageRequest, Pages } from "./pages/pages.ts";
 import { pushLine } from "./push-line.ts";
 import { Attendance } from "./presence/attendance.ts";
 import { noPresence } from "./presence/attending.ts";
@@ -78,6 +80,7 @@ class NodeGateway implements Gateway {
   readonly #own: OwnPublishing;
   readonly #presence: Presence | null;
   readonly #listeners: Listeners;
+  readonly #pages: Pages | null;
   readonly #closeBroker: () => Promise<void>;
   readonly #attachments = new Set<Attachment>();
   #server: OwnServer | null = null;
@@ -107,26 +110,44 @@ class NodeGateway implements Gateway {
     const attendance = new Attendance(options.authorizePresence, (cause) =>
       this.#events.callbackFailed("authorizePresence", cause),
     );
+    const { history } = options;
+    const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
+    const broker = options.broker ?? memoryBroker(own);
+    this.#closeBroker = options.broker === undefined ? () => broker.close() : async () => {};
+    const pages =
+      options.pages === undefined
+        ? null
+        : new Pages(options.pages, {
+            broker,
+            isShared: others !== null,
+            clock,
+            givenClock: options.clock,
+            maxEventBytes: limits.eventBytes,
+            observer: publishObserver(stats),
+            readRequest: (source) => reception.readRequest(source),
+            isClosed: () => this.#closed,
+            onError,
+            onFailure: (what, cause) => this.#events.callbackFailed(what, cause),
+            onJoin: (connection) => this.#events.emit("join", connection, connection.request),
+            onLeave: (connection) => void this.#events.emit("leave", connection, connection.request),
+          });
+    this.#pages = pages;
     const grants = new Grants({
       scope: options.scope,
-      sources: resolved.sources,
+      sources: pages === null ? resolved.sources : [...resolved.sources, pages.source],
       authorize: options.authorize,
       attendance: resolved.presence === null ? null : attendance,
       clock,
       withinMs: resolved.greetTimeoutMs,
       onFailure: (what, cause) => this.#events.callbackFailed(what, cause),
     });
-    const reception = createReception(options, resolved, {
+    const reception = createReception(pages === null ? options : pages.letIn(options), resolved, {
       clock,
       greeting: () => this.#greeting,
       onGreeting,
       onFailure: (cause) => this.#events.callbackFailed("authenticate", cause),
     });
     this.#waitingRoom = reception.waitingRoom;
-    const { history } = options;
-    const own = { logger, ...(history !== undefined && { history }), ...(options.clock !== undefined && { clock }) };
-    const broker = options.broker ?? memoryBroker(own);
-    this.#closeBroker = options.broker === undefined ? () => broker.close() : async () => {};
     this.#hub = new Hub({
       broker,
       clock,
@@ -138,7 +159,8 @@ class NodeGateway implements Gateway {
       serializerOf: serializerOf(options.serialize, (cause) => this.#events.callbackFailed("serialize", cause)),
     });
     this.#pushes = pushLine(broker, this.#hub);
-    const links = linkEntrance(reception.entrance, grants, this.#revocation.line, this.#pushes);
+    const entrance = linkEntrance(reception.entrance, grants, this.#revocation.line, this.#pushes);
+    const links = pages === null ? entrance : pages.before(entrance);
     const { presence: settings } = resolved;
     this.#presence = settings === null ? null : new Presence({ broker, clock, settings, attendance, stats, onError });
     this.#headTimer = new HeadTimer({
@@ -224,12 +246,18 @@ class NodeGateway implements Gateway {
       }),
       presence: this.#presence ?? noPresence,
       spreadMs: () => spreadMsOf(roster.sessions.length),
-      announce: (connection) => this.#events.emit("connection", connection),
+      pageOf: (request) => pages?.keyOf(request) ?? null,
+      announce: (driver) => {
+        const announced = this.#events.emit("connection", driver);
+        const entered = pages?.enter(driver) ?? null;
+        return announced === null || entered === null ? (announced ?? entered) : Promise.all([announced, entered]);
+      },
       onGreeting,
       onOver: (driver, announced, code) => {
         roster.over(driver);
         this.#restHeadTimer();
         if (announced) void this.#events.emit("disconnection", driver, code);
+        pages?.leave(driver);
       },
       onGone: (driver) => roster.gone(driver),
     };
@@ -315,6 +343,18 @@ class NodeGateway implements Gateway {
     return membersFrom(this.#presence, channel, account);
   }
 
+  async page(request: IncomingMessage, response: ServerResponse): Promise<Page> {
+    return this.#expectPages("page").page(request, response);
+  }
+
+  async pageFor(request: PageRequest): Promise<NeutralPage> {
+    return this.#expectPages("pageFor").pageFor(request);
+  }
+
+  async pushTo(key: string | null, channel: string, message: unknown): Promise<void> {
+    await this.#expectPages("pushTo").pushTo(key, channel, message);
+  }
+
   stats(): StatsSnapshot {
     return statsSnapshot(this.#stats);
   }
@@ -339,6 +379,7 @@ class NodeGateway implements Gateway {
     this.#closed = true;
     this.#roster.stop();
     this.#headTimer.stop();
+    await this.#pages?.close();
     await this.#relay.close();
     await this.#fence.close();
     await this.#revocation.line.close();
@@ -363,6 +404,12 @@ class NodeGateway implements Gateway {
   #readiness(): Readiness {
     if (this.#stats.draining) return { ready: false, reason: "draining" };
     return this.#brokerAvailable ? { ready: true } : { ready: false, reason: "broker-unavailable" };
+  }
+
+  #expectPages(method: string): Pages {
+    if (this.#pages !== null) return this.#pages;
+    const problem = "expected `pages` among the options of createGateway, got none; give pages: { secret }";
+    throw new UsageError("usage.bad-option", `gateway.${method}: ${problem}`);
   }
 
   #expectOpen(method: string): void {

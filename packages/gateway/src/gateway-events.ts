@@ -3,6 +3,7 @@ import { EventEmitter } from "eventemitter3";
 import { GatewayError, TrunklineError, UsageError } from "@trunkline/core/errors";
 import type { LogFields, Logger } from "@trunkline/core/ports";
 import type { Connection } from "./connection.ts";
+import type { RequestInfo } from "./auth/request-info.ts";
 import { isThenable } from "./thenable.ts";
 
 export interface GatewayEvents {
@@ -13,6 +14,10 @@ export interface GatewayEvents {
   connection: [connection: Connection];
   /** A connection that was announced is gone. 1006: without a close frame. */
   disconnection: [connection: Connection, code: number];
+  /** The socket of a page is there, after `connection`: `gateway.pushTo(connection.page, …)` reaches it. */
+  join: [connection: Connection, request: RequestInfo];
+  /** A page that had a socket has none any more. One whose place a newer socket of the same page has taken is not told of. */
+  leave: [connection: Connection, request: RequestInfo];
   /** A listener, authorizer or logger threw or rejected, or the broker failed. Nothing else was stopped by it. */
   error: [error: TrunklineError];
 }

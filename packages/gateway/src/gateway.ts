@@ -9,6 +9,8 @@ import type { AttachableServer } from "./doors/attach.ts";
 import type { Address, ListenOptions } from "./doors/own-server.ts";
 import type { GatewayEvents, GatewayListener } from "./gateway-events.ts";
 import type { Member } from "./presence/member.ts";
+import type { Page } from "./pages/page.ts";
+import type { NeutralPage, PageRequest } from "./pages/pages.ts";
 import type { DisconnectOptions } from "./revocation.ts";
 import type { StatsSnapshot } from "./metrics.ts";
 
@@ -82,6 +84,23 @@ export interface Gateway {
    * @throws {GatewayError} `gateway.unavailable`
    */
   members(channel: string, options?: { readonly account?: string }): Promise<readonly Member[]>;
+  /**
+   * The page that a route is about to answer `request` with: one page per request, however often it is asked for. A visitor without a key gets
+   * a cookie, so this has to come before the head of the answer.
+   * @throws {UsageError} `usage.bad-option` without `pages`; `usage.bad-argument`: a cookie is needed, and the answer has begun
+   * @throws {GatewayError} `gateway.internal`: the app's session store failed
+   */
+  page(request: IncomingMessage, response: ServerResponse): Promise<Page>;
+  /** As `page`, for frameworks without requests of Node: another page with each call, and the cookie is the caller's to set. */
+  pageFor(request: PageRequest): Promise<NeutralPage>;
+  /**
+   * Sends `message` to one page alone, wherever its socket is, as an event `message` with `for`: `channel` (PROTOCOL §15). Before its socket comes it is kept for
+   * it. A page that is not known, since it was subscribed to nothing or is forgotten, gets nothing, and that is no error.
+   * @param key `page.key` or `connection.page`
+   * @throws {UsageError} `usage.bad-argument`, `usage.bad-option` without `pages`
+   * @throws {GatewayError} as `publish`; `gateway.unavailable` when the registry can't be used
+   */
+  pushTo(key: string | null, channel: string, message: unknown): Promise<void>;
   stats(): StatsSnapshot;
   /** The connections of this moment that were let in. */
   connections(): Iterable<Connection>;

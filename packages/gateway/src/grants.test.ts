@@ -29,6 +29,7 @@ function grantsOf(options: Partial<GrantsOptions> = {}, url = "/api/ws/v1/events
     remoteAddress: undefined,
     scope: null,
     request: new ReadRequest({ url, headers: {} }),
+    page: null,
     channels: [],
     subscribe: () => {},
     unsubscribe: () => {},
@@ -105,13 +106,16 @@ it.each([
   expect(failures).toEqual([]);
 });
 
-it("any other failure is the gateway's own, and its words stay here", async () => {
+it.each([
+  ["gateway.internal", 500],
+  ["gateway.unavailable", 503],
+] as const)("any other failure, such as %s, is the gateway's own, and its words stay here", async (code, status) => {
   const broken = (): never => {
-    throw new GatewayError("gateway.unavailable", "SECRET");
+    throw new GatewayError(code, "SECRET");
   };
   const { grants, connection, failures } = grantsOf({ sources: [broken] });
   const said = await grants.channels(connection);
-  expect(said).toMatchObject({ ok: false, status: 500, error: { code: "gateway.internal" } });
+  expect(said).toMatchObject({ ok: false, status, error: { code } });
   expect(JSON.stringify(said)).not.toContain("SECRET");
   expect(failures).toEqual(["subscriptions: SECRET"]);
 });

@@ -157,6 +157,8 @@ export class Grants {
     const status = statuses[code];
     if (status !== undefined) return { ok: false, status, error: { code, message } };
     this.#options.onFailure(what, cause);
+    // It comes back either way; here it is known why. The words stay here: they are not meant for the peer.
+    if (code === "gateway.unavailable") return { ok: false, status: 503, error: { ...failure, code } };
     return { ok: false, status: 500, error: failure };
   }
 }

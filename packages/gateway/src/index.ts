@@ -49,6 +49,9 @@ export { type SessionRequest, type SessionStore } from "./pages/page-sessions.ts
 export { type SessionKey, readSessionKey, sessionKeyOf, setCookieText } from "./pages/session-key.ts";
 export { type AuthorizePresence, type PresenceAttempt } from "./presence/attendance.ts";
 export { type Member } from "./presence/member.ts";
+export { type Page, type PageChannels } from "./pages/page.ts";
+export { type PagesOptions } from "./pages/page-options.ts";
+export { type NeutralPage, type PageRequest } from "./pages/pages.ts";
 export { type DisconnectOptions } from "./revocation.ts";
 export {
   type DecideScope,

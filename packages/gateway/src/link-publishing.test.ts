@@ -24,6 +24,7 @@ function setUp(authorize?: GatewayOptions["authorizePublish"]) {
     request: new ReadRequest({ headers: {} }),
     remoteAddress: undefined,
     scope: null,
+    page: null,
     channels: [],
     subscribe() {},
     unsubscribe() {},

@@ -12,6 +12,7 @@ import { isListener, listenerProblem } from "./listener-problem.ts";
 import { unknownOptions } from "./option-names.ts";
 import type { AuthorizePresence } from "./presence/attendance.ts";
 import type { DecideScope } from "./scope.ts";
+import { type PagesOptions, pagesProblems } from "./pages/page-options.ts";
 import type { SessionConfig } from "./session-state.ts";
 import { type SubscriptionSource, byAccount } from "./subscription-source.ts";
 import type { Serialize } from "./hub/serializer.ts";
@@ -126,6 +127,11 @@ export interface GatewayOptions {
    * always may, inside their account, users where they `mayAttend`. A throw or rejection is a no. @defaultValue absent: no
    */
   readonly authorizePresence?: AuthorizePresence;
+  /**
+   * Lets routes subscribe the pages that they answer with: `gateway.page(request, response)`. Visitors come in by their page, where nothing else
+   * lets them in. @defaultValue absent: no page sessions
+   */
+  readonly pages?: PagesOptions;
   /** Where streams live. Closed by whoever made it. @defaultValue a `memoryBroker()` of its own, closed with the gateway */
   readonly broker?: Broker;
   /** How much the default broker keeps. */
@@ -197,6 +203,7 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   authorizePublish: true,
   presence: true,
   authorizePresence: true,
+  pages: true,
   broker: true,
   history: true,
   serialize: true,
@@ -297,6 +304,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     const problem = listenerProblem(listener);
     if (problem !== null) problems.push(`listeners[${index}]: ${problem}`);
   }
+  if (options.pages !== undefined) problems.push(...pagesProblems(options.pages));
   if (problems.length > 0) throw new UsageError("usage.bad-option", `createGateway: ${problems.join("; ")}`);
   return Object.freeze({
     enabled,

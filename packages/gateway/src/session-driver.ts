@@ -15,7 +15,6 @@ import type { Authenticated, Entrance } from "./auth/entrance.ts";
 import { type Principal, streamName } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import type { Unavailable, WaitingRoom } from "./auth/waiting-room.ts";
-import type { Connection } from "./connection.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
 import { type FilterSubject, isSendableCode } from "./control-command.ts";
 import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
@@ -27,11 +26,13 @@ import { scopeHint } from "./link-entrance.ts";
 import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { Attendee, Attending } from "./presence/attending.ts";
+import type { PageConnection } from "./pages/page-connections.ts";
 import type { Expulsion, Revocable } from "./revocation.ts";
 import { openSession, step } from "./session.ts";
 import { nextDue } from "./session-auth.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
 import type { Decision, Question, StreamStart } from "./session-streams.ts";
+import type { SourceChannels } from "./subscription-source.ts";
 import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 /** What all connections of a gateway share. */
@@ -52,9 +53,11 @@ export interface SessionHost {
   expulsionOf(connection: FilterSubject, mark: number): Expulsion | null;
   readonly publishing: LinkPublishing;
   readonly presence: Attending;
+  /** The connection key of the page that a link was opened by, or null. */
+  pageOf(request: RequestInfo): string | null;
   spreadMs(): number;
   /** Shows a connection to gateway code; a promise when that takes a while. */
-  announce(connection: Connection): Promise<unknown> | null;
+  announce(connection: SessionDriver): Promise<unknown> | null;
   /** One more or less link that has not said hello, or waits to be let in. */
   onGreeting(change: 1 | -1): void;
   /** The session is over; its link may still be saying goodbye. `announced`: gateway code has seen it. */
@@ -66,7 +69,7 @@ export interface SessionHost {
 /** Streams whose positions one ping may carry (PROTOCOL §4.2). */
 const positionsPerPing = 64;
 
-export class SessionDriver implements Attendee, Reader, LinkOwner, FencedLink, Revocable {
+export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwner, FencedLink, Revocable {
   readonly id = randomUUID();
   readonly form: Form;
   /** Index in the gateway's list of connections. */
@@ -147,6 +150,14 @@ export class SessionDriver implements Attendee, Reader, LinkOwner, FencedLink, R
     return this.request.remoteAddress;
   }
 
+  get page(): string | null {
+    return this.#host.pageOf(this.request);
+  }
+
+  get resumes(): boolean {
+    return this.form.name !== "plain";
+  }
+
   get channels(): readonly string[] {
     return this.#state.phase === "closed" ? [] : [...this.#state.streams.on.keys()];
   }
@@ -204,6 +215,10 @@ export class SessionDriver implements Attendee, Reader, LinkOwner, FencedLink, R
     // What was accepted before goes out before.
     this.#host.hub.flush();
     this.#input({ kind: "close", code, reason });
+  }
+
+  register(channels: SourceChannels): void {
+    this.#input({ kind: "registered", channels });
   }
 
   async reauthorize(): Promise<void> {
@@ -356,8 +371,7 @@ export class SessionDriver implements Attendee, Reader, LinkOwner, FencedLink, R
   }
 
   #onWho(who: Authenticated | Unavailable): void {
-    if (!who.ok)
-      return this.#input({ kind: "rejected", status: who.status === 503 ? 500 : who.status, error: who.error });
+    if (!who.ok) return this.#input({ kind: "rejected", status: who.status, error: who.error });
     const { principal, mark } = who;
     if (!this.#announced) this.#mark = mark ?? this.#mark;
     // A fresh token has to be accepted first.

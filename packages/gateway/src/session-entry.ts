@@ -78,11 +78,12 @@ export function onEntranceGranted(state: Entering, channels: SourceChannels): Se
     const [streams] = source(state.streams, channels);
     return [{ ...state, step: "announcing", streams }, [announce]];
   }
-  const [first] = channels.keys();
+  const [first] = [...channels.keys(), ...state.streams.on.keys()];
   if (first === undefined) return refusal(state.dialect, 400, nothingOwn);
-  const { position } = own;
+  const { position = state.streams.offered?.get(first) } = own;
   const offered = position === undefined ? null : new Map([[first, position]]);
-  const [streams] = source({ ...state.streams, only: first, offered }, channels);
+  const on = new Map([...state.streams.on].filter(([channel]) => channel === first));
+  const [streams] = source({ ...state.streams, on, only: first, offered }, channels);
   return [{ ...state, step: "announcing", asked: [{ ...own, channel: first }], streams }, [announce]];
 }
 

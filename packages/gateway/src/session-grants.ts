@@ -7,11 +7,13 @@ import {
   type Entering,
   type Granted,
   type LiveState,
+  type SessionEffect,
   type SessionStep,
   isUp,
   refusal,
 } from "./session-state.ts";
-import { type Decision, authorized, isBarred, putOn, source, takeOff, taken } from "./session-streams.ts";
+import { type Decision, authorized, isBarred, putOn, register, source, takeOff, taken } from "./session-streams.ts";
+import type { SourceChannels } from "./subscription-source.ts";
 
 export function onGranted(state: LiveState, { turn, channels }: Granted): SessionStep {
   if (turn !== state.streams.turn) return [state, []];
@@ -19,6 +21,19 @@ export function onGranted(state: LiveState, { turn, channels }: Granted): Sessio
   if (!isUp(state)) return [state, []];
   const [streams, answers] = source(state.streams, channels);
   return isBarred(streams) ? barred() : withStreams(state, [taken(streams, channels.keys()), answers]);
+}
+
+/** Whatever it is granted meanwhile by others: the registry speaks for itself alone. */
+export function onRegistered(state: LiveState, channels: SourceChannels): SessionStep {
+  if (state.phase === "greeting") return [state, []];
+  const [streams, answers] = register(state.streams, channels);
+  if (isUp(state)) return isBarred(streams) ? barred() : withStreams(state, [taken(streams, channels.keys()), answers]);
+  const next: Entering = { ...state, streams };
+  if (next.step === "authorizing") return thenPrepare(next, []);
+  const left = answers.filter(
+    (answer): answer is SessionEffect & { readonly kind: "leave" } => answer.kind === "leave",
+  );
+  return [next, next.step === "preparing" ? left : []];
 }
 
 export function onDenied(state: LiveState, { turn, status, error }: Denied): SessionStep {

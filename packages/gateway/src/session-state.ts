@@ -123,7 +123,7 @@ export interface Denied {
   readonly status: RefusalStatus;
   readonly error: WireError;
 }
-export type RefusalStatus = 400 | 401 | 403 | 500;
+export type RefusalStatus = 400 | 401 | 403 | 500 | 503;
 export type SessionInput =
   | { readonly kind: "text"; readonly text: string; readonly now: number }
   | { readonly kind: "binary" }
@@ -133,6 +133,8 @@ export type SessionInput =
   | Granted
   /** It may not be here, or nobody knows; `status` is the HTTP status that says so. */
   | Denied
+  /** What the registry says of the page whose connection it is. */
+  | { readonly kind: "registered"; readonly channels: SourceChannels }
   /** What it was granted is asked about anew. */
   | { readonly kind: "reauthorize" }
   /** The gateway's listeners have seen the connection. */
@@ -204,11 +206,11 @@ export function end(effects: readonly SessionEffect[]): SessionStep {
 
 /** Whoever may not be here is told so; the trouble of the gateway itself is only a reason to come back. */
 export function refusal(dialect: Dialect, status: RefusalStatus, { code, message }: WireError): SessionStep {
-  if (status === 500) {
+  if (status >= 500) {
     // No `error` before it: a client that gets one of ours stops for good, and this is none of its faults.
     return end([
       { kind: "refused", code },
-      { kind: "close", code: CloseCode.internalError, reason: message },
+      { kind: "close", code: status === 503 ? CloseCode.tryAgainLater : CloseCode.internalError, reason: message },
     ]);
   }
   if (status === 400) return fatal(CloseCode.badRequest, code, message);

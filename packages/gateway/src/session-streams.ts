@@ -5,13 +5,15 @@ import { grantProblem } from "./channel-grant.ts";
 import type { SourceChannels } from "./subscription-source.ts";
 
 /** Who put a connection on a channel; several may have, so these are bits. */
-const GrantedBy = { source: 1, code: 2, authorizer: 4 } as const;
+const GrantedBy = { source: 1, code: 2, authorizer: 4, registry: 8 } as const;
 
 export interface Streams {
   /** Channels the connection is on. */
   readonly on: ReadonlyMap<string, Grant>;
   /** What the sources said last, whether the connection is still on all of it or not. */
   readonly sourced: readonly string[];
+  /** What the registry of pages said last, likewise. */
+  readonly registered: readonly string[];
   /** Counts how often all that was granted was asked about anew; answers to earlier questions mean nothing. */
   readonly turn: number;
   /** Channels it is on that the authorizer is asked about anew; null when there are none. */
@@ -42,7 +44,7 @@ interface Grant {
 }
 
 /** One for all: most grants are alike, and there is at least one per connection. */
-const lastingGrants = Array.from({ length: 8 }, (_, by): Grant => ({ by, endsAt: Infinity }));
+const lastingGrants = Array.from({ length: 16 }, (_, by): Grant => ({ by, endsAt: Infinity }));
 
 function lasting(by: number): Grant {
   return lastingGrants[by] as Grant;
@@ -51,6 +53,7 @@ function lasting(by: number): Grant {
 export const noStreams: Streams = {
   on: new Map(),
   sourced: [],
+  registered: [],
   turn: 0,
   rechecked: null,
   endsAt: Infinity,
@@ -199,14 +202,26 @@ export function recheck(streams: Streams): Answered {
 
 /** The sources name the channels of the connection: what is new is put on, what they name no more is taken off. */
 export function source(streams: Streams, channels: SourceChannels): Answered {
+  const [next, answers] = named(streams, channels, streams.sourced, GrantedBy.source);
+  return [{ ...next, sourced: [...channels.keys()] }, answers];
+}
+
+/** The registry of pages names them, likewise. */
+export function register(streams: Streams, channels: SourceChannels): Answered {
+  const [next, answers] = named(streams, channels, streams.registered, GrantedBy.registry);
+  return [{ ...next, registered: [...channels.keys()] }, answers];
+}
+
+/** @param last what was named before */
+function named(streams: Streams, channels: SourceChannels, last: readonly string[], by: number): Answered {
   const on = new Map(streams.on);
-  const before = new Set(streams.sourced);
-  const gone = streams.sourced.filter((channel) => !channels.has(channel));
-  const answers = gone.flatMap((channel) => ungrant(on, channel, GrantedBy.source));
+  const before = new Set(last);
+  const gone = last.filter((channel) => !channels.has(channel));
+  const answers = gone.flatMap((channel) => ungrant(on, channel, by));
   // Whoever left one that was granted before, or was taken off it, stays off.
   const added = [...channels.keys()].filter((channel) => !before.has(channel));
   const offered = withOffers(streams.offered, added, channels);
-  const [next, joins] = putOnAll({ ...streams, on, offered, sourced: [...channels.keys()] }, added, GrantedBy.source);
+  const [next, joins] = putOnAll({ ...streams, on, offered }, added, by);
   return [next, [...answers, ...joins]];
 }
 

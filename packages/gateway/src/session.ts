@@ -6,7 +6,7 @@ import { unreachable } from "./dialect.ts";
 import { onReauthorize, withStreams } from "./session-answers.ts";
 import { expired, lifeOf, onAuth, onNotRefreshed, onNotice, onRefreshed } from "./session-auth.ts";
 import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected } from "./session-entry.ts";
-import { onAuthorized, onDenied, onGranted, onPutOn, onTakeOff } from "./session-grants.ts";
+import { onAuthorized, onDenied, onGranted, onPutOn, onRegistered, onTakeOff } from "./session-grants.ts";
 import { onAnswered, onRequest } from "./session-requests.ts";
 import { type Read, type TokenBucket, readFrame, takeTokens } from "./session-frames.ts";
 import {
@@ -77,6 +77,8 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
       return onGranted(state, input);
     case "denied":
       return onDenied(state, input);
+    case "registered":
+      return onRegistered(state, input.channels);
     case "reauthorize":
       return onReauthorize(state);
     case "authorized":

@@ -29,7 +29,7 @@ export type SourceChannels = ReadonlyMap<string, Position | undefined>;
 /**
  * Names the channels of a connection, inside its account: when it comes in, and again at `gateway.reauthorize`. To refuse the connection, throw a
  * `GatewayError` with `gateway.unauthorized` or `gateway.forbidden`: its message is for the peer. Anything else that is thrown is a failure
- * of the gateway, and that connection's alone: 1011, or 500 over HTTP.
+ * of the gateway, and that connection's alone: 1011, or 500 over HTTP; 1013, or 503, for a `GatewayError` with `gateway.unavailable`.
  */
 export type SubscriptionSource = (visitor: Visitor) => Iterable<SourceChannel> | Promise<Iterable<SourceChannel>>;
 

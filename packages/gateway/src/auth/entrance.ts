@@ -24,7 +24,7 @@ export type Authenticated =
       /** Of a link: when it was begun to find out (`ControlLine.mark`). */
       readonly mark?: number;
     }
-  | { readonly ok: false; readonly status: 400 | 401 | 403 | 500; readonly error: WireError };
+  | { readonly ok: false; readonly status: 400 | 401 | 403 | 500 | 503; readonly error: WireError };
 
 /** Promises only where an authenticator takes its time; none of them rejects. */
 export type Answer<T> = T | Promise<T>;

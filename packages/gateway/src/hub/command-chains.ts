@@ -1,19 +1,18 @@
-// Broker commands in order: per stream one after the other, so that subscribe, unsubscribe, subscribe ends subscribed.
-import type { StreamName } from "@trunkline/core/ports";
+// Commands in order: per name, such as that of a stream, one after the other, so that subscribe, unsubscribe, subscribe ends subscribed.
 
 export class CommandChains {
-  /** The last command of each stream that has any under way. */
-  readonly #last = new Map<StreamName, Promise<void>>();
+  /** The last command of each name that has any under way. */
+  readonly #last = new Map<string, Promise<void>>();
 
   /** Runs `command` after those before it, whatever became of them. */
-  async run(stream: StreamName, command: () => Promise<void>): Promise<void> {
-    const before = this.#last.get(stream);
+  async run(name: string, command: () => Promise<void>): Promise<void> {
+    const before = this.#last.get(name);
     const turn = before === undefined ? command() : before.then(command, command);
-    this.#last.set(stream, turn);
+    this.#last.set(name, turn);
     try {
       await turn;
     } finally {
-      if (this.#last.get(stream) === turn) this.#last.delete(stream);
+      if (this.#last.get(name) === turn) this.#last.delete(name);
     }
   }
 

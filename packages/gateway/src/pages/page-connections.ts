@@ -1,0 +1,217 @@
+// The connections of pages that are here, kept on what the registry says of their pages; and who of them holds its page.
+import type { Clock, Registered, Registry, TimerHandle } from "@trunkline/core/ports";
+import { CloseCode, type Position } from "@trunkline/core/wire";
+import type { Connection } from "../connection.ts";
+import { CommandChains } from "../hub/command-chains.ts";
+import type { SourceChannels } from "../subscription-source.ts";
+
+/** A connection that may be a page's. */
+export interface PageConnection extends Connection {
+  readonly over: boolean;
+  /** Whether it can continue from positions. */
+  readonly resumes: boolean;
+  /** These are the channels of its page, and those named before are not any more. */
+  register(channels: SourceChannels): void;
+}
+
+export interface PageConnectionsOptions {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  /** How long a page outlives its connection, in milliseconds. */
+  readonly disconnectMs: number;
+  readonly onError: (error: unknown) => void;
+  /** The connection is its page's; a promise when gateway code takes a while. */
+  readonly onJoin: (connection: PageConnection) => Promise<unknown> | null;
+  /** Its page has none any more. */
+  readonly onLeave: (connection: PageConnection) => void;
+}
+
+/** Pages that are read at a time when all are. */
+const atOnce = 64;
+/** How soon what the registry did not do is asked of it again, in milliseconds. */
+const retryMs = 1000;
+/** How often a page is renewed within the time that it would outlive its connection. */
+const renewalsPerEnd = 4;
+
+export class PageConnections {
+  readonly #options: PageConnectionsOptions;
+  readonly #here = new Map<string, Set<PageConnection>>();
+  /** The page of each. */
+  readonly #pages = new Map<PageConnection, string>();
+  /** Those that became holders of their pages, and have not been let go. */
+  readonly #holders = new Map<PageConnection, string>();
+  readonly #chains = new CommandChains();
+  /** Pages that wait for their turn to be read. */
+  readonly #unread = new Set<string>();
+  /** What is to be tried again, by what it is for. */
+  readonly #again = new Map<unknown, () => unknown>();
+  #retry: TimerHandle | null = null;
+  #renewal: TimerHandle | null = null;
+  #closed = false;
+
+  constructor(options: PageConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /** What is done to one page is done one after the other, in the order of calls. */
+  inTurn(key: string, act: () => Promise<void>): Promise<void> {
+    return this.#chains.run(key, act);
+  }
+
+  /** Changes what a page is subscribed to, in its turn, and has its connections here follow. */
+  change(key: string, make: () => Promise<void>): Promise<void> {
+    return this.inTurn(key, async () => {
+      await make();
+      // It is changed, whatever becomes of reading it.
+      await this.#read(key).catch((error: unknown) => this.#failed(error, key, () => this.refresh(key)));
+    });
+  }
+
+  /** A connection is on its way in: puts it on the channels of its page, now and whenever they change. Rejects when the registry can't be read. */
+  async arrive(key: string, connection: PageConnection): Promise<void> {
+    if (connection.over) return;
+    const here = this.#here.get(key);
+    if (here === undefined) this.#here.set(key, new Set([connection]));
+    else here.add(connection);
+    this.#pages.set(connection, key);
+    await this.#chains.run(key, () => this.#read(key));
+  }
+
+  /**
+   * A connection is let in: if it has arrived as a page's, it becomes the holder of that page, and joins. Never rejects: where that fails it is closed.
+   * Null: nobody has to wait.
+   */
+  enter(connection: PageConnection): Promise<void> | null {
+    const key = this.#pages.get(connection);
+    return key === undefined ? null : this.#enter(key, connection);
+  }
+
+  async #enter(key: string, connection: PageConnection): Promise<void> {
+    const { registry, disconnectMs, onJoin } = this.#options;
+    const joined: Promise<unknown>[] = [];
+    try {
+      await this.#chains.run(key, async () => {
+        if (connection.over) return;
+        const channels = await registry.hold(key, connection.id, disconnectMs);
+        this.#apply(key, channels);
+        if (channels === null) return;
+        this.#holders.set(connection, key);
+        this.#renewLater();
+        // Not waited for in this turn: it may ask for the next one.
+        const pending = onJoin(connection);
+        if (pending !== null) joined.push(pending);
+      });
+    } catch (error) {
+      this.#report(error);
+      connection.close(CloseCode.tryAgainLater, "the registry of pages can't be used now; come back shortly");
+    }
+    await Promise.all(joined);
+  }
+
+  /** A connection is over. */
+  leave(connection: PageConnection): void {
+    const key = this.#pages.get(connection);
+    if (key === undefined) return;
+    this.#pages.delete(connection);
+    const here = this.#here.get(key);
+    here?.delete(connection);
+    if (here?.size === 0) this.#here.delete(key);
+    this.#release(key, connection);
+  }
+
+  /** Reads what a page is subscribed to, if a connection of it is here; again and again until it can be read. */
+  async refresh(key: string): Promise<void> {
+    if (!this.#here.has(key) || this.#unread.has(key)) return;
+    this.#unread.add(key);
+    try {
+      await this.#chains.run(key, () => {
+        this.#unread.delete(key);
+        return this.#read(key);
+      });
+    } catch (error) {
+      this.#failed(error, key, () => this.refresh(key));
+    }
+  }
+
+  /** As `refresh`, all pages. */
+  async refreshAll(): Promise<void> {
+    // Goes on to those that come meanwhile.
+    const keys = this.#here.keys();
+    const worker = async (): Promise<void> => {
+      for (const key of keys) await this.refresh(key);
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, this.#here.size) }, worker));
+  }
+
+  /** Once all connections are over: resolves when their pages are let go. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const { clock } = this.#options;
+    for (const timer of [this.#retry, this.#renewal]) if (timer !== null) clock.clearTimer(timer);
+    for (const again of this.#again.values()) void again();
+    await this.#chains.idle();
+  }
+
+  async #read(key: string): Promise<void> {
+    if (this.#here.has(key)) this.#apply(key, await this.#options.registry.read(key));
+  }
+
+  #apply(key: string, registered: readonly Registered[] | null): void {
+    for (const connection of this.#here.get(key) ?? []) {
+      const channels = new Map<string, Position | undefined>();
+      for (const { channel, position } of registered ?? [])
+        channels.set(channel, (connection.resumes ? position : null) ?? undefined);
+      connection.register(channels);
+    }
+  }
+
+  #release(key: string, connection: PageConnection): void {
+    const { registry, disconnectMs, onLeave } = this.#options;
+    const release = async (): Promise<void> => {
+      // Whether it has become the holder is known when its turn comes.
+      if (!this.#holders.has(connection)) return;
+      const wasHolder = await registry.release(key, connection.id, disconnectMs);
+      this.#holders.delete(connection);
+      if (wasHolder) onLeave(connection);
+    };
+    this.#chains.run(key, release).catch((error: unknown) => {
+      if (!this.#closed) return this.#failed(error, connection, () => this.#release(key, connection));
+      this.#report(error);
+      // There is no later: to be told once too often is better than never.
+      if (this.#holders.delete(connection)) onLeave(connection);
+    });
+  }
+
+  /** Of the pages whose connections are here, so that none ends while it has one. */
+  #renewLater(): void {
+    if (this.#renewal !== null || this.#closed || this.#holders.size === 0) return;
+    const { clock, registry, disconnectMs } = this.#options;
+    this.#renewal = clock.setTimer(
+      () => {
+        this.#renewal = null;
+        // What fails now is made good by the next one.
+        registry
+          .renew([...new Set(this.#holders.values())], disconnectMs)
+          .catch((error: unknown) => this.#report(error));
+        this.#renewLater();
+      },
+      Math.max(1, Math.floor(disconnectMs / renewalsPerEnd)),
+    );
+  }
+
+  #failed(error: unknown, whose: unknown, again: () => unknown): void {
+    this.#report(error);
+    if (this.#closed) return;
+    this.#again.set(whose, again);
+    this.#retry ??= this.#options.clock.setTimer(() => {
+      this.#retry = null;
+      const due = [...this.#again.values()];
+      this.#again.clear();
+      for (const each of due) void each();
+    }, retryMs);
+  }
+
+  #report(error: unknown): void {
+    this.#options.onError(error);
+  }
+}
