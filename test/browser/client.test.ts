@@ -3,6 +3,7 @@ import { type Gateway, createGateway } from "@trunkline/gateway";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium } from "../support/chromium.ts";
+import { connectPlain } from "../support/frame-client.ts";
 import { createPageServer } from "../support/page-server.ts";
 import { until } from "../support/until.ts";
 
@@ -18,6 +19,9 @@ beforeAll(async () => {
   gateway = createGateway({
     secretKeys: [{ key: "browser-secret", account: "acme" }],
     publicKeys: [{ key: "browser-public", channel: "account.acme" }],
+    anonymous: true,
+    authorize: ({ channel }) => channel === "my-channel",
+    raw: true,
     heartbeatMs: 300,
   });
   gateway.attach(server);
@@ -153,5 +157,36 @@ describe("the plain dialect in a page", () => {
     await until("the socket is there", () => gateway.stats().connections === 1);
     await publish(8);
     expect(await frames).toEqual(['{"type":"connected"}', '{"event":"tick","n":8}']);
+  });
+});
+
+describe("the raw door in a page", () => {
+  it("D-10 new WebSocket(…/my-channel) gets 'new model!', is heard, and outlives its pings", async () => {
+    const page = await open("/esm.html");
+    const said: unknown[] = [];
+    const undo = gateway.on("incoming", ({ data }) => said.push(data));
+    await page.evaluate(
+      () =>
+        new Promise<void>((resolve) => {
+          const texts: unknown[] = [];
+          const socket = new WebSocket(`${location.origin.replace("http", "ws")}/my-channel`);
+          Object.assign(window, { texts, socket });
+          socket.addEventListener("message", ({ data }) => texts.push(data));
+          socket.addEventListener("open", () => resolve());
+        }),
+    );
+    const texts = (): Promise<unknown> => page.evaluate(() => (window as never as { texts: unknown[] }).texts);
+    await gateway.publish({ event: "model.created", data: "new model!", channel: "my-channel" });
+    await until("it came", async () => ((await texts()) as unknown[]).length === 1);
+    await page.evaluate(() => (window as never as { socket: WebSocket }).socket.send("do_something"));
+    await until("it is heard", () => said.length === 1);
+    undo();
+    // Without the pongs of WebSocket it would be gone by then.
+    const other = await connectPlain(`${url.replace("http", "ws")}/api/ws/v1/events`, "browser-public");
+    await until("four heartbeats have passed", () => other.frames.filter((text) => text === "ping").length >= 4);
+    await gateway.publish({ event: "model.created", data: "ping", channel: "my-channel" });
+    await until("the next came", async () => ((await texts()) as unknown[]).length === 2);
+    expect(await texts()).toEqual(["new model!", "ping"]);
+    expect(said).toEqual(["do_something"]);
   });
 });

@@ -81,6 +81,7 @@ export class ModelGateway {
       spreadMs: () => 0,
       pageOf: () => null,
       announce: () => null,
+      incoming: () => {},
       onGreeting: () => {},
       onOver: (driver) => void this.#sessions.delete(driver),
       onGone: () => {},

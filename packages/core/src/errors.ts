@@ -26,6 +26,7 @@ export type ErrorCode =
   | "gateway.unauthorized"
   | "gateway.forbidden"
   | "gateway.unsupported"
+  | "gateway.unknown-method"
   | "gateway.too-large"
   | "gateway.rate-limited"
   | "gateway.limit"

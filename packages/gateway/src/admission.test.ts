@@ -25,7 +25,7 @@ interface Change {
 const url = "/api/ws/v1/events";
 
 /** Both steps at once, as long as nobody has to wait. */
-function decide(change: Change, now: Partial<Situation> = {}) {
+function decide(change: Change, now: Partial<Situation> = {}, rawPrefix: string | null = null) {
   const { protocols, origin, authorization } = { protocols: "trunkline.v1", ...change };
   const request = new ReadRequest({
     url: change.url ?? url,
@@ -37,7 +37,7 @@ function decide(change: Change, now: Partial<Situation> = {}) {
     },
   });
   const is = { ...situation, ...now };
-  const admission = decideAdmission(request, is);
+  const admission = decideAdmission(request, is, rawPrefix);
   if (admission.kind !== "applicant") return admission;
   const entry = { token: admission.token, request };
   const who = admission.dialect === "v1" ? entrance.beforeHello(entry) : entrance.enter(entry);
@@ -100,6 +100,29 @@ it("§7.4, §9 nobody comes in while it drains, or while too many have not said 
   });
 });
 
+it("§16.1 behind the prefix of the raw door is a channel, without a subprotocol", () => {
+  const at = (url: string, change: Change = {}) =>
+    decide({ url, authorization: "Bearer pk", protocols: undefined, ...change }, {}, "/live/");
+  expect(at("/live/a%2Fb?x=1")).toMatchObject({
+    kind: "admitted",
+    dialect: "raw",
+    principal: { kind: "public" },
+    only: { channel: "a/b" },
+  });
+  expect(at("/live/x?api_key=pk", { authorization: "" })).toMatchObject({ kind: "refused", status: 401 });
+  expect(decide({ url: "/live/x?api_key=pk", protocols: undefined }, {}, "/live/")).toMatchObject({ kind: "admitted" });
+  expect(decide({ url: "/live/x", protocols: undefined }, {}, "/live/")).toMatchObject({
+    kind: "refused",
+    status: 401,
+  });
+  expect(at("/live/x", { protocols: "trunkline.v1" })).toMatchObject({ kind: "refused", status: 400 });
+  expect(at("/live/%zz")).toMatchObject({ kind: "refused", status: 400 });
+  expect(at("/live/x", { origin: "https://evil.example" })).toMatchObject({ kind: "refused", status: 403 });
+  expect(at("/other")).toEqual({ kind: "not-ours" });
+  expect(decide({ url: "/live/x", protocols: undefined })).toEqual({ kind: "not-ours" });
+  expect(decide({}, {}, "/")).toMatchObject({ kind: "admitted", dialect: "v1" });
+});
+
 it("R-14 a path that is logged has no query", () => {
   expect(pathOf("/a?api_key=secret#x")).toBe("/a");
   expect(pathOf("/a#api_key=secret")).toBe("/a");
@@ -107,7 +130,7 @@ it("R-14 a path that is logged has no query", () => {
 
 it("what is the gateway's own trouble is a status in every dialect", () => {
   const failed = { ok: false, status: 500, error: { code: "gateway.internal", message: "m" } } as const;
-  for (const dialect of ["v1", "plain"] as const) {
+  for (const dialect of ["v1", "plain", "raw"] as const) {
     const applicant = { kind: "applicant", dialect, token: undefined } as const;
     expect(admit(applicant, failed, situation)).toMatchObject({ kind: "refused", status: 500 });
     expect(admit(applicant, { ...failed, status: 503 }, situation)).toMatchObject({ kind: "refused", status: 503 });

@@ -5,6 +5,7 @@ import type { Principal } from "./auth/principal.ts";
 import { type RequestInfo, keyParam } from "./auth/request-info.ts";
 import type { Unavailable } from "./auth/waiting-room.ts";
 import type { Dialect } from "./dialect.ts";
+import { rawPath } from "./raw-path.ts";
 
 /** What the gateway is like just now. */
 export interface Situation {
@@ -33,6 +34,8 @@ export type Admitted =
        * any number.
        */
       readonly eventStream?: { readonly only: OnlyStream | null };
+      /** Of a raw link: the one stream that it carries. */
+      readonly only?: OnlyStream | undefined;
     }
   /** Upgraded only to be told why not: a browser can't read an HTTP status, and this dialect has no other words. */
   | {
@@ -53,6 +56,8 @@ export interface Applicant {
   readonly kind: "applicant";
   readonly dialect: Dialect;
   readonly token: string | undefined;
+  /** Of a raw link: the one stream that it carries. */
+  readonly only?: OnlyStream;
 }
 
 export type Admission =
@@ -62,40 +67,55 @@ export type Admission =
   | { readonly kind: "not-ours" }
   | Refused;
 
-/** All that can be said before it is known who it is. */
-export function decideAdmission(request: RequestInfo, situation: Situation): Admission {
-  if (request.path !== socketPath) return { kind: "not-ours" };
+/**
+ * All that can be said before it is known who it is.
+ * @param rawPrefix what the paths of raw links begin with; null: there are none
+ */
+export function decideAdmission(
+  request: RequestInfo,
+  situation: Situation,
+  rawPrefix: string | null = null,
+): Admission {
+  const { path } = request;
+  const raw = rawPath(path, rawPrefix);
+  if (path !== socketPath && raw === null) return { kind: "not-ours" };
   const full = noRoom(situation);
   if (full !== null) return full;
   const protocols = request.headers["sec-websocket-protocol"];
   const offered = (protocols ?? "").split(",").map((name) => name.trim());
-  const dialect: Dialect = offered.includes(subprotocol) ? "v1" : "plain";
-  if (dialect === "plain" && protocols !== undefined) {
-    return refuse(400, "gateway.unsupported", `expected the subprotocol ${subprotocol} or none, got others`);
+  const dialect = raw !== null ? "raw" : offered.includes(subprotocol) ? "v1" : "plain";
+  if (dialect !== "v1" && protocols !== undefined) {
+    const expected = raw === null ? `the subprotocol ${subprotocol} or none` : "no subprotocol at the raw door";
+    return refuse(400, "gateway.unsupported", `expected ${expected}, got others`);
   }
+  if (raw?.ok === false) return refuse(400, "gateway.bad-request", raw.problem);
   const { origin, host } = request;
   if (origin !== undefined && !originAllowed(origin, host, situation.origins)) {
     return turnAway(dialect, 403, foreignPage(origin));
   }
   const bearer = bearerOf(request.headers.authorization);
   if (bearer === null) return turnAway(dialect, 401, noBearer);
-  return { kind: "applicant", dialect, token: bearer ?? (dialect === "plain" ? queryKey(request) : undefined) };
+  const token = bearer ?? (dialect === "v1" ? undefined : queryKey(request));
+  return { kind: "applicant", dialect, token, ...(raw !== null && { only: { channel: raw.channel } }) };
 }
 
 /** The rest. `who` null: `hello` will say. */
 export function admit(
-  { dialect }: Applicant,
+  { dialect, only }: Applicant,
   who: Authenticated | Unavailable | null,
   { draining }: Pick<Situation, "draining">,
 ): Admitted | Refused {
   // Finding out may have outlasted the gateway's day.
   if (draining) return shuttingDown;
   if (who === null) return { kind: "admitted", dialect, principal: null };
-  if (who.ok) return { kind: "admitted", dialect, principal: who.principal, scope: who.scope, mark: who.mark };
+  if (who.ok) {
+    const { principal, scope, mark } = who;
+    return { kind: "admitted", dialect, principal, scope, mark, only };
+  }
   return turnAway(dialect, who.status, who.error);
 }
 
-/** PROTOCOL §10.1: refusals of the plain dialect are told after the upgrade; what is the gateway's own trouble never is. */
+/** PROTOCOL §10.1: only refusals of the plain dialect are told after the upgrade; what is the gateway's own trouble never is. */
 function turnAway(
   dialect: Dialect,
   status: Refused["status"],

@@ -252,6 +252,7 @@ class NodeGateway implements Gateway {
         const entered = pages?.enter(driver) ?? null;
         return announced === null || entered === null ? (announced ?? entered) : Promise.all([announced, entered]);
       },
+      incoming: (data, connection) => void this.#events.emit("incoming", { data, connection }),
       onGreeting,
       onOver: (driver, announced, code) => {
         roster.over(driver);

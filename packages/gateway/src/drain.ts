@@ -17,7 +17,7 @@ export interface DrainPlan {
 }
 
 /**
- * Spreads goodbyes over `drainMs`. Plain clients know no `drain`, so theirs begin at once; the others are given half the time
+ * Spreads goodbyes over `drainMs`. Plain and raw clients know no `drain`, so theirs begin at once; the others are given half the time
  * to leave by themselves first.
  */
 export function planDrain(dialects: readonly Dialect[], drainMs: number): DrainPlan {
@@ -25,7 +25,7 @@ export function planDrain(dialects: readonly Dialect[], drainMs: number): DrainP
   const count = dialects.length;
   const leaveAtMs = dialects.map((dialect, index) => {
     const share = index / count;
-    return dialect === "plain" ? share * spreadMs : drainMs / 2 + (share * drainMs) / 2;
+    return dialect !== "v1" ? share * spreadMs : drainMs / 2 + (share * drainMs) / 2;
   });
   return { spreadMs, leaveAtMs };
 }

@@ -49,6 +49,7 @@ export function controlBlock(frame: Exclude<GatewayFrame, { readonly type: "even
       return comment;
     case "pong":
     case "published":
+    case "reply":
     case "presence":
     case "history":
     case "auth":

@@ -4,6 +4,7 @@ import { GatewayError, TrunklineError, UsageError } from "@trunkline/core/errors
 import type { LogFields, Logger } from "@trunkline/core/ports";
 import type { Connection } from "./connection.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
+import type { Incoming } from "./incoming.ts";
 import { isThenable } from "./thenable.ts";
 
 export interface GatewayEvents {
@@ -18,6 +19,11 @@ export interface GatewayEvents {
   join: [connection: Connection, request: RequestInfo];
   /** A page that had a socket has none any more. One whose place a newer socket of the same page has taken is not told of. */
   leave: [connection: Connection, request: RequestInfo];
+  /**
+   * A client said something that is not for the gateway itself: any text at the raw door, any but `pong` in the plain dialect, a `call` of
+   * `trunkline.v1`. In the latter two the client is also told that nobody handles it (PROTOCOL §3.8, §10.3).
+   */
+  incoming: [message: Incoming];
   /** A listener, authorizer or logger threw or rejected, or the broker failed. Nothing else was stopped by it. */
   error: [error: TrunklineError];
 }

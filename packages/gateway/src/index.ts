@@ -28,6 +28,7 @@ export {
   type ListenerGap,
   type ListenerOptions,
 } from "@trunkline/core/listener";
+export { type Incoming, type IncomingData } from "./incoming.ts";
 export { type MemoryBrokerOptions, memoryBroker } from "./memory-broker.ts";
 export { type StatsSnapshot } from "./metrics.ts";
 export {

@@ -60,7 +60,7 @@ const publishBucketsMs = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000,
 
 export function createStats(): GatewayStats {
   return {
-    connections: { v1: 0, plain: 0 },
+    connections: { v1: 0, plain: 0, raw: 0 },
     channels: 0,
     brokerSubscriptions: 0,
     members: 0,

@@ -11,6 +11,7 @@ it("undefined means the default", () => {
     trustedProxies: [],
     proxyHeader: "x-forwarded-for",
     sources: [expect.any(Function)],
+    rawPrefix: null,
   });
   const resolved = resolveOptions({
     heartbeatMs: 5,
@@ -45,6 +46,14 @@ it("every wrong option is named, with what was expected and what came", () => {
     'proxyHeader: expected "x-forwarded-for" or "forwarded", got another',
   ].join("; ");
   expect(() => resolveOptions(wrong)).toThrow(message);
+});
+
+it("§16.1 the raw door is off unless it is switched on", () => {
+  const prefixOf = (raw: unknown) => resolveOptions({ raw: raw as boolean }).rawPrefix;
+  expect([undefined, false, true, {}, { prefix: "/live/" }].map(prefixOf)).toEqual([null, null, "/", "/", "/live/"]);
+  expect(() => prefixOf({ prefix: "live" })).toThrow(/raw\.prefix: expected a path such as "\/live\/".*got "live"/);
+  expect(() => prefixOf({ path: "/live/" })).toThrow(/unknown option raw\.path/);
+  for (const raw of [null, "/live/", 1]) expect(() => prefixOf(raw)).toThrow(/raw: expected true, false or { prefix }/);
 });
 
 it("A-32 an unknown option is named, with the one that was meant; what was resolved is frozen", () => {

@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import { isListener, listenerProblem } from "./listener-problem.ts";
 import { unknownOptions } from "./option-names.ts";
 import type { AuthorizePresence } from "./presence/attendance.ts";
+import { rawPrefixOf } from "./raw-path.ts";
 import type { DecideScope } from "./scope.ts";
 import { type PagesOptions, pagesProblems } from "./pages/page-options.ts";
 import type { SessionConfig } from "./session-state.ts";
@@ -145,6 +146,12 @@ export interface GatewayOptions {
   readonly contract?: Contract;
   /** What server code does about what is said on channels: see `defineListener`. @defaultValue none */
   readonly listeners?: ChannelListener | readonly ChannelListener[];
+  /**
+   * The raw door (PROTOCOL §16): an upgrade without a subprotocol whose path begins with `prefix` is on the channel that the rest of its path
+   * names, where `authorize` or its principal allows it, and gets the data of events as bare text. `true` is the prefix "/": all paths but the
+   * gateway's own; attached to a server, only as long as nobody else listens for its upgrades. @defaultValue false
+   */
+  readonly raw?: boolean | { readonly prefix?: string };
   /** Origins besides the gateway's own whose pages may connect, such as `https://app.example.com`; "*" is any. */
   readonly origins?: readonly string[];
   /**
@@ -209,6 +216,7 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   serialize: true,
   contract: true,
   listeners: true,
+  raw: true,
   origins: true,
   trustedProxies: true,
   proxyHeader: true,
@@ -244,6 +252,8 @@ export interface ResolvedOptions {
   /** null: nobody is told who is there. */
   readonly presence: Required<PresenceLimits> | null;
   readonly listeners: readonly ChannelListener[];
+  /** What the paths of raw links begin with; null: there are none. */
+  readonly rawPrefix: string | null;
 }
 
 /** @throws {UsageError} `usage.bad-option` naming each wrong option */
@@ -298,6 +308,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   };
   if (scope !== undefined) callback("scope", scope);
   if (options.authorizePresence !== undefined) callback("authorizePresence", options.authorizePresence);
+  const rawPrefix = rawPrefixOf(options.raw, problems);
   for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
   const listeners = isListener(options.listeners) ? [options.listeners] : (options.listeners ?? []);
   for (const [index, listener] of listeners.entries()) {
@@ -314,6 +325,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
     trustedProxies: Object.freeze([...trustedProxies]),
     proxyHeader,
     sources,
+    rawPrefix,
     presence: options.presence === false ? null : Object.freeze(presence),
     listeners: [...listeners],
   });

@@ -17,12 +17,13 @@ import type { RequestInfo } from "./auth/request-info.ts";
 import type { Unavailable, WaitingRoom } from "./auth/waiting-room.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
 import { type FilterSubject, isSendableCode } from "./control-command.ts";
-import { type ControlFrame, type Form, forms, frameOf } from "./form.ts";
+import { type ControlFrame, type Form, formName, forms } from "./form.ts";
 import { type Fence, type FencedLink, clientKey } from "./fence.ts";
 import { type Grants, onClock } from "./grants.ts";
 import type { Feed, Reader } from "./hub/feed.ts";
 import type { Hub } from "./hub/hub.ts";
 import { scopeHint } from "./link-entrance.ts";
+import type { IncomingData } from "./incoming.ts";
 import type { LinkPublishing } from "./link-publishing.ts";
 import { type GatewayStats, countRefused } from "./metrics.ts";
 import type { Attendee, Attending } from "./presence/attending.ts";
@@ -58,6 +59,8 @@ export interface SessionHost {
   spreadMs(): number;
   /** Shows a connection to gateway code; a promise when that takes a while. */
   announce(connection: SessionDriver): Promise<unknown> | null;
+  /** Shows gateway code what a client said. */
+  incoming(data: IncomingData, connection: SessionDriver): void;
   /** One more or less link that has not said hello, or waits to be let in. */
   onGreeting(change: 1 | -1): void;
   /** The session is over; its link may still be saying goodbye. `announced`: gateway code has seen it. */
@@ -110,8 +113,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   constructor(host: SessionHost, admitted: Admitted, request: RequestInfo) {
     this.#host = host;
     this.request = request;
-    const { dialect, eventStream } = admitted;
-    this.form = forms[eventStream === undefined ? dialect : (`${dialect}-stream` as const)];
+    this.form = forms[formName(admitted)];
     const { principal, scope, mark = 0 } = admitted.kind === "admitted" ? admitted : { principal: null };
     this.#principal = principal;
     this.#scope = scope;
@@ -249,6 +251,10 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     this.#input({ kind: "text", text, now: this.#host.clock.now() });
   }
 
+  onPong(): void {
+    this.#input({ kind: "pong" });
+  }
+
   onBinary(): void {
     this.#input({ kind: "binary" });
   }
@@ -334,6 +340,8 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
         return void this.#attend(effect);
       case "history":
         return void this.#history(effect);
+      case "incoming":
+        return this.#host.incoming(effect.data, this);
       case "refused":
         countRefused(this.#host.stats, effect.code);
         return this.#host.logger.info("refused", { connection: this.id, code: effect.code });
@@ -348,10 +356,10 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   }
 
   #send(frame: ControlFrame): void {
-    const text = this.form.control(frame);
-    if (text === null) return;
+    const bytes = this.form.control(frame);
+    if (bytes === null) return;
     if (this.link.unread > this.#host.maxUnreadBytes) return this.#drop();
-    this.link.write(frameOf(this.form, text));
+    this.link.write(bytes);
   }
 
   /** Events wait for a slow reader; answers can't, and whoever reads none of them is told nothing by another. */
@@ -541,7 +549,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
 
   /** Where those streams are that nothing was sent of since the last ping; of very many, some each time. */
   #quiet(): readonly StreamPosition[] {
-    if (this.dialect === "plain" || this.#feeds === null || !this.#greeted) return [];
+    if (this.dialect !== "v1" || this.#feeds === null || !this.#greeted) return [];
     let feeds = [...this.#feeds.values()];
     if (feeds.length > positionsPerPing) {
       const from = this.#turn % feeds.length;
@@ -554,6 +562,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   #startFeeds(): void {
     this.#pingedAt = this.#host.clock.now();
     this.#greeted = true;
+    this.link.open?.();
     this.#host.stats.connections[this.dialect] += 1;
     if (this.#client !== null) this.#host.fence.add(this.#client, this);
     for (const feed of this.#feeds?.values() ?? []) this.#host.hub.run(feed);

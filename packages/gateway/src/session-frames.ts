@@ -6,16 +6,16 @@ import type { Dialect } from "./dialect.ts";
 export type Read =
   | { readonly kind: "frame"; readonly frame: ClientFrame }
   | { readonly kind: "bad"; readonly problem: string }
-  | { readonly kind: "unknown"; readonly type: string };
+  | { readonly kind: "unknown"; readonly type: string }
+  /** Not of `trunkline.v1`, and no word of the gateway's. */
+  | { readonly kind: "words"; readonly text: string };
 
 const plainPong: readonly Read[] = [{ kind: "frame", frame: { type: "pong" } }];
-const plainOther: readonly Read[] = [
-  { kind: "bad", problem: 'expected the text "pong": this dialect only listens; publish over HTTP' },
-];
 
 /** The messages of one text frame, in order: at least one. Total. */
 export function readFrame(dialect: Dialect, text: string): readonly Read[] {
-  if (dialect === "plain") return text === "pong" ? plainPong : plainOther;
+  if (dialect === "plain" && text === "pong") return plainPong;
+  if (dialect !== "v1") return [{ kind: "words", text }];
   let decoded: unknown;
   try {
     decoded = JSON.parse(text);

@@ -13,6 +13,7 @@ import {
 } from "@trunkline/core/wire";
 import type { Principal } from "./auth/principal.ts";
 import type { Dialect } from "./dialect.ts";
+import type { IncomingData } from "./incoming.ts";
 import type { TokenLife } from "./session-auth.ts";
 import type { Read, TokenBucket } from "./session-frames.ts";
 import type { Decision, Question, StreamStart, Streams } from "./session-streams.ts";
@@ -127,6 +128,8 @@ export type RefusalStatus = 400 | 401 | 403 | 500 | 503;
 export type SessionInput =
   | { readonly kind: "text"; readonly text: string; readonly now: number }
   | { readonly kind: "binary" }
+  /** A ping of the link itself was answered. */
+  | { readonly kind: "pong" }
   | Authenticated
   | { readonly kind: "rejected"; readonly status: RefusalStatus; readonly error: WireError }
   /** What its sources name. */
@@ -188,6 +191,8 @@ export type SessionEffect =
       readonly request: PublishRequest;
       readonly retryMs: number | undefined;
     }
+  /** The app's to hear. */
+  | { readonly kind: "incoming"; readonly data: IncomingData }
   | { readonly kind: "refused"; readonly code: string }
   | { readonly kind: "close"; readonly code: number; readonly reason: string }
   /** Leaves every stream; always the last effect of a connection, once. */

@@ -20,6 +20,7 @@ const principal: Principal = { kind: "secret", account: "acme", keyId: "0" };
 const user: Principal = { kind: "user", account: "acme", id: "u" };
 const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
 const plain: Admitted = { kind: "admitted", dialect: "plain", principal };
+const raw: Admitted = { ...plain, dialect: "raw", only: { channel: "account.acme" } };
 const position: Position = { epoch: "e", offset: 3, tag: "t" };
 
 /** On the way in, the sources name at once what is the principal's own; it is left out of the effects. */
@@ -456,11 +457,88 @@ describe("an open connection", () => {
     }
   });
 
-  it("§10.3 a plain client may say pong, and is answered an error for all else", () => {
+  it("§10.3 a plain client may say pong; the app hears all else, and it is answered an error, or as a request that nobody handles", () => {
     const enter = [announced, prepared("account.acme")];
-    const { effects } = play(plain, [...enter, { kind: "text", text: "pong", now: 0 }, text({ type: "ping" })]);
-    expect(effects[3]).toEqual([]);
-    expect(effects[4]).toMatchObject([{ kind: "send", frame: { type: "error" } }]);
+    const words = (said: string): SessionInput => ({ kind: "text", text: said, now: 0 });
+    const { effects } = play(plain, [...enter, words("pong"), words("hi"), text({ id: "7", action: "go", more: 1 })]);
+    expect(effects.slice(3)).toMatchObject([
+      [],
+      [
+        { kind: "incoming", data: "hi" },
+        { kind: "send", frame: { type: "error" } },
+      ],
+      [
+        { kind: "incoming", data: '{"id":"7","action":"go","more":1}' },
+        { kind: "refused", code: "gateway.unknown-method" },
+        { kind: "send", frame: { type: "reply", ref: "7", status: 404 } },
+      ],
+    ]);
+    // What is no request, or can't be answered by its id.
+    const others = [{ id: 1 }, { action: "go" }, { id: {}, action: "go" }, { id: 1, action: 2 }, null, 7].map((each) =>
+      text(each),
+    );
+    for (const answered of play(plain, [...enter, ...others]).effects.slice(3))
+      expect(answered).toMatchObject([{ kind: "incoming" }, { kind: "send", frame: { type: "error" } }]);
+  });
+
+  it("§10.3 requests that nobody handles are no bad messages, other text is", () => {
+    const enter = [announced, prepared("account.acme")];
+    const requests = Array.from({ length: 30 }, (_, id) => text({ id, action: "go" }));
+    expect(play(plain, [...enter, ...requests]).state.phase).toBe("open");
+    const others = Array.from({ length: 21 }, () => text({ type: "ping" }));
+    expect(play(plain, [...enter, ...others]).state.phase).toBe("closed");
+  });
+
+  it("§3.8 a call is the app's to hear, and is answered that nobody handles it, also as one of many", () => {
+    const call = { type: "call", ref: 3, method: "post.create", data: { title: "x" } };
+    const { effects } = play(v1, [...entry, text([call, { type: "ping" }])]);
+    expect(effects.at(-1)).toMatchObject([
+      { kind: "incoming", data: call },
+      { kind: "refused", code: "gateway.unknown-method" },
+      { kind: "send", frame: { type: "reply", ref: 3, status: 404, error: { code: "gateway.unknown-method" } } },
+      { kind: "send", frame: { type: "pong" } },
+    ]);
+  });
+});
+
+describe("a raw link", () => {
+  const own: Admitted = { kind: "admitted", dialect: "raw", principal, only: { channel: "account.acme" } };
+  const room: Admitted = { ...own, only: { channel: "room" } };
+  const words = (said: string): SessionInput => ({ kind: "text", text: said, now: 0 });
+
+  it("§16.2 is on the one channel of its path, its own or one that it may have, and on no other", () => {
+    const { effects } = play(own, [{ kind: "subscribe", channel: "news" }, announced]);
+    expect(effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "account.acme" }] }]);
+    const asked = play(room, [announced, authorized(["room", true])]);
+    expect(asked.effects.at(-2)).toEqual([{ kind: "authorize", channel: "room", turn: 0 }]);
+    expect(asked.effects.at(-1)).toEqual([{ kind: "prepare", streams: [{ channel: "room" }] }]);
+  });
+
+  it("§16.2 ends with 4403 when it may not have it, or has to leave it", () => {
+    const no = play(room, [announced, authorized(["room", false])]);
+    const nobodyToAsk = play(room, [announced], { ...config, canSubscribe: false });
+    const takenOff = play(own, [announced, prepared("account.acme"), { kind: "unsubscribe", channel: "account.acme" }]);
+    for (const { state, effects } of [no, nobodyToAsk, takenOff]) {
+      expect(state.phase).toBe("closed");
+      expect(effects.at(-1)).toMatchObject([{ kind: "refused" }, { kind: "send" }, { kind: "close", code: 4403 }, {}]);
+    }
+  });
+
+  it("R-06 §16.4 has no words: whatever comes is data, and the app's", () => {
+    const said = ["ping", "pong", "", "{", '{"type":"hello"}', '{"id":1,"action":"x"}', "unsubscribe", "exit"];
+    const { effects } = play(own, [announced, prepared("account.acme"), ...said.map(words)]);
+    expect(effects.slice(3)).toEqual(said.map((data) => [{ kind: "incoming", data }]));
+  });
+
+  it("§16.5 is gone when two pings were answered by neither a pong nor a word", () => {
+    const sweep = (count: number): SessionInput => ({ kind: "sweep", now: count * 25_000, spreadMs: 0 });
+    const enter = [announced, prepared("account.acme")];
+    const silent = play(own, [...enter, sweep(1), sweep(2), sweep(3)]);
+    expect(silent.effects.at(-1)).toMatchObject([{ kind: "close", code: 4408 }, { kind: "end" }]);
+    for (const sign of [{ kind: "pong" } as const, words("x")]) {
+      const { state } = play(own, [...enter, sweep(1), sweep(2), sign, sweep(3), sweep(4), sign, sweep(5)]);
+      expect(state.phase).toBe("open");
+    }
   });
 });
 
@@ -509,6 +587,7 @@ describe("any input in any order", () => {
       now,
     }),
     fc.record({ kind: fc.constantFrom("subscribe" as const, "unsubscribe" as const), channel }),
+    fc.record({ kind: fc.constant("pong" as const) }),
     fc.record({ kind: fc.constant("sweep" as const), now, spreadMs: fc.constant(0) }),
     fc.array(channel, { maxLength: 3 }).map((channels) => prepared(...channels)),
     fc.constantFrom(...entry),
@@ -516,7 +595,7 @@ describe("any input in any order", () => {
 
   it("never throws, sends nothing but error before connected, ends once and last", () => {
     fc.assert(
-      fc.property(fc.constantFrom(v1, plain), fc.array(input, { maxLength: 60 }), (admitted, inputs) => {
+      fc.property(fc.constantFrom(v1, plain, raw), fc.array(input, { maxLength: 60 }), (admitted, inputs) => {
         const { state, effects } = play(admitted, inputs);
         const all = effects.flat();
         const sent = all.flatMap((effect) => (effect.kind === "send" ? [effect.frame.type] : []));

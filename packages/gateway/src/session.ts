@@ -7,6 +7,7 @@ import { onReauthorize, withStreams } from "./session-answers.ts";
 import { expired, lifeOf, onAuth, onNotRefreshed, onNotice, onRefreshed } from "./session-auth.ts";
 import { barred, enter, onAnnounced, onAuthenticated, onPrepared, onRejected } from "./session-entry.ts";
 import { onAuthorized, onDenied, onGranted, onPutOn, onRegistered, onTakeOff } from "./session-grants.ts";
+import { onBad, onCall, onWords } from "./session-incoming.ts";
 import { onAnswered, onRequest } from "./session-requests.ts";
 import { type Read, type TokenBucket, readFrame, takeTokens } from "./session-frames.ts";
 import {
@@ -24,8 +25,6 @@ import {
 } from "./session-state.ts";
 import { answerSubscribe, endGrants, everyChannel, isBarred, leave, noStreams } from "./session-streams.ts";
 
-/** Bad messages a link survives (PROTOCOL §3.2). */
-const badMessages = 20;
 /** Messages a client may send behind its `hello` without waiting for `connected`, and their characters: nobody knows yet who it is. */
 const heldMessages = 100;
 const heldCharacters = 65_536;
@@ -41,7 +40,7 @@ export function openSession(
     return fatal(CloseCode.unauthorized, admitted.error.code, admitted.error.message);
   const { dialect, principal, eventStream } = admitted;
   if (endsAt <= now) return expired();
-  const only = eventStream?.only ?? null;
+  const only = eventStream?.only ?? admitted.only ?? null;
   const alive: Alive = {
     dialect,
     principal,
@@ -62,10 +61,10 @@ export function step(state: SessionState, input: SessionInput, config: SessionCo
   switch (input.kind) {
     case "text":
       return onText(state, input.text, input.now, config);
+    case "pong":
+      return isUp(state) ? [{ ...state, unanswered: 0 }, []] : [state, []];
     case "binary":
-      return end([
-        { kind: "close", code: CloseCode.unsupportedData, reason: "binary frames are reserved; send JSON text" },
-      ]);
+      return end([{ kind: "close", code: CloseCode.unsupportedData, reason: "binary frames are reserved; send text" }]);
     case "authenticated":
       return isUp(state) ? onRefreshed(state, input) : onAuthenticated(state, input);
     case "rejected":
@@ -155,7 +154,8 @@ function then([state, effects]: SessionStep, next: (state: LiveState) => Session
 
 function onRead(state: LiveState, read: Read, now: number, config: SessionConfig): SessionStep {
   if (read.kind === "bad") return onBad(state, read.problem);
-  if (state.phase === "greeting") return onFirst(state, read, now, config);
+  // Whoever has no `hello` begins behind it.
+  if (state.phase === "greeting") return read.kind === "words" ? [state, []] : onFirst(state, read, now, config);
   if (state.phase === "entering") {
     if (read.kind === "frame" && read.frame.type === "pong") return [state, []];
     if (state.held.length < heldMessages && state.heldSize <= heldCharacters)
@@ -166,6 +166,7 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
       `expected at most ${heldMessages} messages of ${heldCharacters} characters in all before connected`,
     );
   }
+  if (read.kind === "words") return onWords(state, read.text);
   if (read.kind === "unknown") return [state, [send(unsupported(read.type))]];
   const { frame } = read;
   switch (frame.type) {
@@ -179,6 +180,8 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
     case "presence":
     case "history":
       return onRequest(state, frame, config);
+    case "call":
+      return onCall(state, frame);
     case "auth":
       return onAuth(state, frame.token);
     case "ping":
@@ -191,20 +194,13 @@ function onRead(state: LiveState, read: Read, now: number, config: SessionConfig
 }
 
 function unsupported(type: string): Exclude<GatewayFrame, { readonly type: "event" }> {
-  const message = `type: expected hello, subscribe, unsubscribe, publish, presence, history, auth, ping or pong, got ${JSON.stringify(type.slice(0, 64))}`;
+  const message = `type: expected hello, subscribe, unsubscribe, publish, presence, history, call, auth, ping or pong, got ${JSON.stringify(type.slice(0, 64))}`;
   return { type: "error", code: "gateway.unsupported", message };
-}
-
-function onBad(state: LiveState, problem: string): SessionStep {
-  const bad = state.bad + 1;
-  if (bad > badMessages)
-    return fatal(CloseCode.badRequest, "peer.bad-frame", `more than ${badMessages} bad messages, the last: ${problem}`);
-  return [{ ...state, bad }, [send({ type: "error", code: "peer.bad-frame", message: problem })]];
 }
 
 function onFirst(
   state: Greeting,
-  read: Exclude<Read, { kind: "bad" }>,
+  read: Exclude<Read, { kind: "bad" | "words" }>,
   now: number,
   config: SessionConfig,
 ): SessionStep {

@@ -50,6 +50,7 @@ export const clientShapes: Readonly<Record<string, ShapeFields>> = {
   publish: { ref: "count", event: "string", retryMs: "count?" },
   presence: { ref: "count", enter: { optional: [{ channel: "string" }] }, leave: { optional: ["string"] } },
   history: { ref: "count", channel: "string", before: "count?", limit: "count?" },
+  call: { ref: "count" },
   ping,
   pong: ping,
 };

@@ -141,6 +141,13 @@ export interface HistoryFrame {
   /** Most events. @defaultValue 100 */
   readonly limit?: number;
 }
+/** Asks for something to be done: the method and its data are the callee's to read. */
+export interface CallFrame {
+  readonly type: "call";
+  /** The caller's number for it; the answer repeats it. */
+  readonly ref: number;
+  readonly [field: string]: unknown;
+}
 export interface PingFrame {
   readonly type: "ping";
   readonly id?: number;
@@ -238,6 +245,15 @@ export interface RecordedFrame {
   readonly more?: boolean;
   readonly error?: WireError;
 }
+/** The answer to `call`. */
+export interface ReplyFrame {
+  readonly type: "reply";
+  /** In the plain dialect: the `id` of the request (PROTOCOL §10.3). */
+  readonly ref: number | string;
+  /** The HTTP status that says the same. */
+  readonly status: number;
+  readonly error: WireError;
+}
 export interface DrainFrame {
   readonly type: "drain";
   /** Leave within a random part of this. */
@@ -257,10 +273,11 @@ export type ClientFrame =
   | AuthFrame
   | PresenceFrame
   | HistoryFrame
+  | CallFrame
   | PingFrame
   | PongFrame;
 /** Answers to what modules of a client ask for. */
-export type AnswerFrame = PublishedFrame | AuthorizedFrame | PresentFrame | RecordedFrame;
+export type AnswerFrame = PublishedFrame | AuthorizedFrame | PresentFrame | RecordedFrame | ReplyFrame;
 export type GatewayFrame =
   | ConnectedFrame
   | EventFrame

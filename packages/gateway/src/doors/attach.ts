@@ -3,7 +3,8 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 import { pathOf } from "../auth/request-info.ts";
-import { type UpgradeDoor, isWebSocketUpgrade, refuseUpgrade } from "./upgrade.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
+import { type UpgradeDoor, isWebSocketUpgrade } from "./upgrade.ts";
 
 /** A server of `node:http` or `node:https`. */
 export type AttachableServer = Server | SecureServer;
@@ -12,6 +13,8 @@ export type AttachableServer = Server | SecureServer;
 interface Choosing {
   shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
 }
+
+type Upgrading = [request: IncomingMessage, socket: Duplex, head: Buffer];
 
 export interface Attachment {
   detach(): void;
@@ -40,9 +43,11 @@ export function attachTo(
     if (attached && handle(request, response)) return;
     for (const listener of theirs) listener.call(server, request, response);
   };
+  const isAlone = (): boolean => server.listenerCount("upgrade") === 1;
   // Node takes an upgrade only for a server with a listener. Asks too: a second server may pass on its upgrades to this one.
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (upgrade(request, socket, head) || server.listenerCount("upgrade") > 1) return;
+    const alone = isAlone();
+    if (upgrade(request, socket, head, alone) || !alone) return;
     // Node leaves the socket to its listeners, for ever.
     const message = `expected an upgrade of a path of the gateway, got ${pathOf(request.url ?? "/")}`;
     refuseUpgrade(socket, 404, { code: "gateway.bad-request", message });
@@ -54,14 +59,14 @@ export function attachTo(
   const own = Object.hasOwn(server, "emit");
   const emitBefore = server.emit;
   const emit = (name: string | symbol, ...args: unknown[]): boolean => {
-    if (attached && name === "upgrade" && upgrade(...(args as Parameters<UpgradeDoor>))) return true;
+    if (attached && name === "upgrade" && upgrade(...(args as Upgrading), isAlone())) return true;
     return Reflect.apply(emitBefore, server, [name, ...args]) as boolean;
   };
   server.emit = emit;
   const choosing = server as AttachableServer & Choosing;
   const { shouldUpgradeCallback: chosenBefore } = choosing;
   const choose = (request: IncomingMessage): boolean => {
-    if (attached && server.listenerCount("upgrade") === 1 && !isWebSocketUpgrade(request)) return false;
+    if (attached && isAlone() && !isWebSocketUpgrade(request)) return false;
     return chosenBefore?.call(server, request) ?? true;
   };
   if (chosenBefore !== undefined) choosing.shouldUpgradeCallback = choose;

@@ -15,7 +15,6 @@ import { type HealthOptions, createHealth } from "./health.ts";
 import { createPublishApi } from "./publish-api.ts";
 import { noEventStream, noUpgrade } from "./switched-off.ts";
 import { type UpgradeDoor, createUpgradeDoor } from "./upgrade.ts";
-import { WsLink } from "./ws-link.ts";
 
 export interface DoorsOptions {
   readonly options: ResolvedOptions;
@@ -62,8 +61,9 @@ export function createDoors(given: DoorsOptions): Doors {
   const eventStream = createEventStreamDoor({ ...door, bodyTimeoutMs, clock, accept, relay });
   const upgrade = createUpgradeDoor({
     ...door,
-    accept: (admitted, ws, socket, request) =>
-      accept(admitted, request, (session) => new WsLink(ws, socket, session, given.maxUnreadBytes)),
+    rawPrefix: options.rawPrefix,
+    accept,
+    maxUnreadBytes: given.maxUnreadBytes,
   });
   return {
     upgrade: enabled ? upgrade : noUpgrade,

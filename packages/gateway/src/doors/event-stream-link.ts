@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { CloseCode } from "@trunkline/core/wire";
 import { closeBlock, openBlock } from "../event-stream-blocks.ts";
 import type { LinkOwner, SessionLink } from "../session-link.ts";
+import { closeStatus } from "./close-status.ts";
 import { sendError } from "./json-response.ts";
 
 export interface EventStreamLinkOptions {
@@ -102,14 +103,6 @@ export class EventStreamLink implements SessionLink {
   }
 }
 
-const statuses: Readonly<Record<number, readonly [status: number, code: string]>> = {
-  [CloseCode.badRequest]: [400, "gateway.bad-request"],
-  [CloseCode.unauthorized]: [401, "gateway.unauthorized"],
-  [CloseCode.forbidden]: [403, "gateway.forbidden"],
-  [CloseCode.internalError]: [500, "gateway.internal"],
-  [CloseCode.rateLimited]: [429, "gateway.rate-limited"],
-};
-
 /** A close of a stream that has not begun. */
 function refuse(
   response: ServerResponse,
@@ -117,7 +110,7 @@ function refuse(
   reason: string,
   headers: Readonly<Record<string, string>>,
 ): void {
-  const [status, code] = statuses[closeCode] ?? [503, "gateway.unavailable"];
+  const [status, code] = closeStatus(closeCode);
   sendError(response, status, code, reason, {
     ...headers,
     ...(status === 503 && { "Retry-After": "1", Connection: "close" }),

@@ -1,6 +1,7 @@
 // What operators and load balancers ask: alive, accepting, numbers.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { MetricsPage } from "../metrics.ts";
+import { healthPaths } from "../own-paths.ts";
 import { sendError, sendJson } from "./json-response.ts";
 
 /** Whether new connections and publishes are taken, and if not, why. */
@@ -12,8 +13,6 @@ export interface HealthOptions {
   readonly readiness: () => Readiness;
   readonly metrics: () => Promise<MetricsPage>;
 }
-
-const healthPaths: readonly string[] = ["/healthz", "/readyz", "/metrics"];
 
 /** Answers `/healthz`, `/readyz` and `/metrics`; false when `path` (without query) is none of them, and nothing is done. */
 export function createHealth(

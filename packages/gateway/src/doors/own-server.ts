@@ -11,7 +11,8 @@ import { UsageError } from "@trunkline/core/errors";
 import type { Clock } from "@trunkline/core/ports";
 import { pathOf } from "../auth/request-info.ts";
 import { sendError } from "./json-response.ts";
-import { type UpgradeDoor, isWebSocketUpgrade, refuseUpgrade } from "./upgrade.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
+import { type UpgradeDoor, isWebSocketUpgrade } from "./upgrade.ts";
 
 export interface ListenOptions {
   /** 0 takes a free one. @defaultValue 7777 */
@@ -73,7 +74,7 @@ export function openServer(
   server.on("upgrade", (request, socket, head) => {
     socket.off("close", forget);
     sockets.delete(socket);
-    if (upgrade(request, socket, head)) return;
+    if (upgrade(request, socket, head, true)) return;
     const message = `expected an upgrade of a path of the gateway, got ${pathOf(request.url ?? "/")}`;
     refuseUpgrade(socket, 404, { code: "gateway.bad-request", message });
   });

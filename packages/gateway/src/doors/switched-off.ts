@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { socketPath } from "@trunkline/core/wire";
 import { pathOf } from "../auth/request-info.ts";
 import { sendError } from "./json-response.ts";
-import { type UpgradeDoor, refuseUpgrade } from "./upgrade.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
+import type { UpgradeDoor } from "./upgrade.ts";
 
 const error = {
   code: "gateway.bad-request",

@@ -1,5 +1,5 @@
 // Where WebSockets come in: admission decides, `ws` shakes hands.
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "@trunkline/core/ports";
@@ -11,20 +11,30 @@ import type { Reception } from "../auth/reception.ts";
 import type { RequestInfo } from "../auth/request-info.ts";
 import type { Unavailable } from "../auth/waiting-room.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
-import { GatewaySocket } from "./ws-link.ts";
+import type { LinkOwner, SessionLink } from "../session-link.ts";
+import { RawLink } from "./raw-link.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
+import { GatewaySocket, WsLink } from "./ws-link.ts";
 
 export interface UpgradeDoorOptions extends Reception {
   /** Longest frame taken, in bytes. */
   readonly incomingBytes: number;
   readonly stats: GatewayStats;
   readonly logger: Logger;
+  /** What the paths of raw links begin with; null: there are none. */
+  readonly rawPrefix: string | null;
+  /** Bytes of answers that a link may leave unread. */
+  readonly maxUnreadBytes: number;
   situation(): Situation;
-  /** A link is open. */
-  accept(admitted: Admitted, ws: GatewaySocket, socket: Socket, request: RequestInfo): void;
+  /** A link is wanted: starts its session. */
+  accept(admitted: Admitted, request: RequestInfo, linkTo: (session: LinkOwner) => SessionLink): void;
 }
 
-/** An `upgrade` listener. False when the path is somebody else's, and nothing was done. */
-export type UpgradeDoor = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean;
+/**
+ * An `upgrade` listener. False when the path is somebody else's, and nothing was done.
+ * @param alone whether nobody else takes upgrades of this server: where somebody does, raw links need a prefix of their own
+ */
+export type UpgradeDoor = (request: IncomingMessage, socket: Duplex, head: Buffer, alone: boolean) => boolean;
 
 /**
  * Whether a request asks for a WebSocket. Others are answered as if they asked for nothing, as RFC 9110 §7.8 allows: some clients of HTTP offer
@@ -38,7 +48,7 @@ export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
 const closeTimeout = 10_000;
 
 export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
-  const { stats, logger, entrance, waitingRoom } = options;
+  const { stats, logger, entrance, waitingRoom, maxUnreadBytes } = options;
   const settings = {
     noServer: true,
     // Frames are shared by all sockets and written past `ws`, which compression would forbid.
@@ -53,17 +63,22 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
   } as const;
   const server = new WebSocketServer(settings);
 
-  return (message, socket, head) => {
+  return (message, socket, head, alone) => {
     const request = options.readRequest(message);
     const refuse = ({ status, error }: Refused): void => {
       countRefused(stats, error.code);
       logger.info("upgrade refused", { path: request.path, status, code: error.code });
       refuseUpgrade(socket, status, error);
     };
+    // A peer that is gone before the answer is no news; `ws` listens for itself from then on.
+    const open = (opened: (ws: GatewaySocket) => void): void => server.handleUpgrade(message, socket, head, opened);
     const shakeHands = (admitted: Admitted): void => {
       request.settle();
-      // A peer that is gone before the answer is no news; `ws` listens for itself from then on.
-      server.handleUpgrade(message, socket, head, (ws) => options.accept(admitted, ws, socket as Socket, request));
+      const link = { socket: socket as Socket, maxUnreadBytes };
+      if (admitted.dialect !== "raw")
+        return open((ws) => options.accept(admitted, request, (owner) => new WsLink({ ...link, ws, owner })));
+      if (!socket.destroyed)
+        options.accept(admitted, request, (owner) => new RawLink({ ...link, owner, shakeHands: open }));
     };
     const decide = (applicant: Applicant, who: Authenticated | Unavailable | null): void => {
       const admission = admit(applicant, who, options.situation());
@@ -71,7 +86,8 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
       else shakeHands(admission);
     };
 
-    const admission = decideAdmission(request, options.situation());
+    const rawPrefix = options.rawPrefix === "/" && !alone ? null : options.rawPrefix;
+    const admission = decideAdmission(request, options.situation(), rawPrefix);
     if (admission.kind === "not-ours") return false;
     if (admission.kind === "refused") refuse(admission);
     else if (admission.kind === "turned-away") shakeHands(admission);
@@ -92,25 +108,4 @@ export function createUpgradeDoor(options: UpgradeDoorOptions): UpgradeDoor {
 
 function destroyed(this: Duplex): void {
   this.destroy();
-}
-
-/** Answers an upgrade with an HTTP error, and hangs up. */
-export function refuseUpgrade(
-  socket: Duplex,
-  status: number,
-  error: { readonly code: string; readonly message: string },
-): void {
-  const body = JSON.stringify({ error });
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
-    "Connection: close",
-    "Content-Type: application/json; charset=utf-8",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
-    ...(status === 503 ? ["Retry-After: 1"] : []),
-  ];
-  // Whoever is gone already needs no answer.
-  socket.on("error", () => socket.destroy());
-  socket.once("finish", () => socket.destroy());
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }

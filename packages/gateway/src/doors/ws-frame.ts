@@ -3,6 +3,9 @@
 
 const finalText = 0x81;
 
+/** A ping frame with nothing in it (§5.5.2). */
+export const emptyPing = Buffer.from([0x89, 0]);
+
 /** Bytes of the header in front of `payloadBytes` bytes. */
 export function headerBytes(payloadBytes: number): number {
   if (payloadBytes < 126) return 2;

@@ -17,6 +17,14 @@ export class GatewaySocket extends WebSocket {
   }
 }
 
+export interface WsLinkOptions {
+  readonly ws: GatewaySocket;
+  readonly socket: Socket;
+  readonly owner: LinkOwner;
+  /** A peer that leaves more unread is given no pong, which is small but may be asked for for ever. */
+  readonly maxUnreadBytes: number;
+}
+
 export class WsLink implements SessionLink {
   readonly #socket: Socket;
   readonly #ws: GatewaySocket;
@@ -24,8 +32,7 @@ export class WsLink implements SessionLink {
   readonly #maxUnreadBytes: number;
   #open = true;
 
-  /** @param maxUnreadBytes a peer that leaves more unread is given no pong, which is small but may be asked for for ever */
-  constructor(ws: GatewaySocket, socket: Socket, owner: LinkOwner, maxUnreadBytes: number) {
+  constructor({ ws, socket, owner, maxUnreadBytes }: WsLinkOptions) {
     this.#maxUnreadBytes = maxUnreadBytes;
     this.#ws = ws;
     this.#socket = socket;
@@ -86,6 +93,10 @@ export class WsLink implements SessionLink {
 
   ping(data: Buffer): void {
     if (this.#open && this.unread <= this.#maxUnreadBytes) this.#ws.pong(data);
+  }
+
+  pong(): void {
+    if (this.#open) this.#owner.onPong();
   }
 
   leaving(): void {

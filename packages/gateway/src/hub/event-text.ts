@@ -1,7 +1,7 @@
 // An event as each dialect writes it, built once per event however many connections get it.
 import type { Entry, Line } from "@trunkline/core/ports";
 import type { Position, Verdict } from "@trunkline/core/wire";
-import type { Dialect } from "../dialect.ts";
+import { type Dialect, unreachable } from "../dialect.ts";
 import { eventBlock, idLine, verdictBlock } from "../event-stream-blocks.ts";
 import { startOf } from "../verdict.ts";
 import type { Serializer } from "./serializer.ts";
@@ -36,6 +36,7 @@ export class Outgoing {
   readonly #body: string;
   #v1: string | null = null;
   #plain: string | null = null;
+  #raw: string | null = null;
   #block: string | null = null;
   /** What a serializer made of it, by dialect. */
   #bodies: Map<Dialect, string | null> | null = null;
@@ -89,13 +90,22 @@ export class Outgoing {
 
   /** One message's text; null for a `volatile` event that can't be serialized. `place`: where its reader is once it has this. */
   text(dialect: Dialect, place: Position): string | null {
-    const known = dialect === "plain" ? this.#plain : this.#v1;
+    const known = this.#textIn(dialect);
     if (known !== null) return known;
     const news = this.#newsAt(place, dialect);
     if (news !== null) return JSON.stringify({ type: "verdict", streams: [news] });
     const body = this.#bodyIn(dialect);
     if (body === null) return null;
-    return dialect === "plain" ? (this.#plain = plainText(body)) : (this.#v1 = this.#v1Text(body));
+    switch (dialect) {
+      case "v1":
+        return (this.#v1 = this.#v1Text(body));
+      case "plain":
+        return (this.#plain = plainText(body));
+      case "raw":
+        return (this.#raw = rawText(body));
+      default:
+        return unreachable(dialect);
+    }
   }
 
   /** Of an event stream: the lines of one event (PROTOCOL §11.1); null as for `text`. */
@@ -133,6 +143,12 @@ export class Outgoing {
     // A change of state has no place on the log.
     const from = this.line === "log" ? offset : offset + 1;
     return { channel: this.#source.label, verdict: "gap", position, from, to: offset, reason: "unserializable" };
+  }
+
+  /** What was built before, or null. */
+  #textIn(dialect: Dialect): string | null {
+    if (dialect === "v1") return this.#v1;
+    return dialect === "plain" ? this.#plain : this.#raw;
   }
 
   #bodyIn(dialect: Dialect): string | null {
@@ -175,6 +191,12 @@ function plainText(body: string): string {
   if (typeof data !== "object" || data === null || Array.isArray(data)) return JSON.stringify({ event, data });
   const { event: _event, type: _type, ...payload } = data as Readonly<Record<string, unknown>>;
   return JSON.stringify({ event, ...payload });
+}
+
+/** PROTOCOL §16.3: a string as it is, anything else as JSON. */
+function rawText(body: string): string {
+  const { data = null } = parsed(body);
+  return typeof data === "string" ? data : JSON.stringify(data);
 }
 
 function parsed(body: string): { readonly event: string; readonly data?: unknown } {

@@ -81,6 +81,14 @@ it("builds an event's text once per dialect", () => {
   expect(item.text("plain", start)).toBe('{"event":"e","data":"x"}');
 });
 
+it("§16.3 at the raw door a string is itself, anything else its JSON, each a frame of its own", () => {
+  const data = ["new model!", "", "ping", '{"type":"drain"}', "ü\n\u2028", { a: [1] }, [], 7, true, null, undefined];
+  const items = data.map((each) => Outgoing.volatile(room, JSON.stringify({ event: "e", data: each }), 1));
+  const [segment] = [...segments(items, forms.raw, start, { frameBytes: 65_536, segmentBytes: 65_536 })];
+  expect(payloads(segment as Segment)).toEqual([...data.slice(0, 5), '{"a":[1]}', "[]", "7", "true", "null", "null"]);
+  expect(items[5]?.text("raw", start)).toBe(items[5]?.text("raw", start));
+});
+
 it("§11 writes the same events as an event stream: frames of messages, or blocks with the place behind each", () => {
   const items = [
     logged(1, "a"),

@@ -21,7 +21,13 @@ export class HubChannel implements Source {
   readonly label: string;
   readonly serializer: Serializer | null;
   /** Feeds that are live. Those of one form share their buffers. */
-  readonly live: Readonly<Record<FormName, Feed[]>> = { v1: [], plain: [], "v1-stream": [], "plain-stream": [] };
+  readonly live: Readonly<Record<FormName, Feed[]>> = {
+    v1: [],
+    plain: [],
+    raw: [],
+    "v1-stream": [],
+    "plain-stream": [],
+  };
   /** Feeds that are not live. */
   readonly behind = new Set<Feed>();
   /** Resolves once the broker's subscription is sure and the head known; rejects when that failed. */

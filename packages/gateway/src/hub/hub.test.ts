@@ -22,7 +22,7 @@ import {
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { positionOfEventId } from "../event-id.ts";
-import { type Form, type FormName, forms, frameOf } from "../form.ts";
+import { type Form, type FormName, forms } from "../form.ts";
 import { MemoryStream } from "../memory/memory-stream.ts";
 import { type GatewayStats, createStats } from "../metrics.ts";
 import type { Feed, FeedLink, Reader } from "./feed.ts";
@@ -180,8 +180,8 @@ class TestReader implements Reader, FeedLink {
   }
 
   tell(verdict: Verdict): void {
-    const text = this.form.control({ type: "verdict", streams: [verdict] });
-    if (text !== null) this.#take(frameOf(this.form, text));
+    const frame = this.form.control({ type: "verdict", streams: [verdict] });
+    if (frame !== null) this.#take(frame);
   }
 
   resync(): void {
