@@ -41,6 +41,8 @@ export interface Connection {
   /** As `run`, to a node that is taking over the slot of the keys. */
   runAsking(script: Script, input: ScriptInput): Promise<unknown>;
   onMessage(listener: (channel: string, text: string) => void): void;
+  /** What was subscribed by PSUBSCRIBE. Redis says a message first by its channel, then once for each pattern that matches it. */
+  onPatternMessage(listener: (pattern: string, channel: string, text: string) => void): void;
   /** The Cluster took a channel away from this node. */
   onMoved(listener: () => void): void;
   /** At once when it has ended already. */
@@ -178,6 +180,10 @@ class RedisConnection implements Connection {
   onMessage(listener: (channel: string, text: string) => void): void {
     this.#redis.on("message", listener);
     this.#redis.on("smessage", listener);
+  }
+
+  onPatternMessage(listener: (pattern: string, channel: string, text: string) => void): void {
+    this.#redis.on("pmessage", listener);
   }
 
   onMoved(listener: () => void): void {

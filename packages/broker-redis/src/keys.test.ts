@@ -1,6 +1,6 @@
 import type { StreamName } from "@trunkline/core/ports";
 import { describe, expect, it } from "vitest";
-import { dedupeKeyOf, slotOf, streamKeys } from "./keys.ts";
+import { dedupeKeyOf, literally, logPattern, slotOf, streamKeys, streamOfLog } from "./keys.ts";
 
 const of = (name: string) => streamKeys("trunkline", name as StreamName);
 
@@ -31,4 +31,15 @@ describe("keys", () => {
     // As CLUSTER KEYSLOT answers.
     expect(slotOf("trunkline", "acme/room" as StreamName)).toBe(4103);
   });
+});
+
+it("names a stream by the key of its log, and patterns for those that begin alike", () => {
+  for (const name of ["acme/a", "acme/100%}{%7D", "acme/a}:log"]) {
+    const stream = name as StreamName;
+    expect(streamOfLog("trunkline", streamKeys("trunkline", stream).log)).toBe(stream);
+  }
+  expect(logPattern("trunkline", "acme/chat.[*]?}" as StreamName)).toBe(
+    String.raw`{trunkline:acme/chat.\[\*\]\?%7D*}:log`,
+  );
+  expect(literally(String.raw`a\b`)).toBe(String.raw`a\\b`);
 });

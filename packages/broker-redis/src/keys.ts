@@ -16,7 +16,29 @@ export interface StreamKeys {
 
 /** A hash tag ends at the first "}", so a name holds none: "}" and "%" are written as in a URL. */
 function hashTag(prefix: string, stream: StreamName): string {
-  return `{${prefix}:${stream.replace(/[%}]/g, (sign) => (sign === "%" ? "%25" : "%7D"))}}`;
+  return `{${prefix}:${written(stream)}}`;
+}
+
+function written(stream: StreamName): string {
+  return stream.replace(/[%}]/g, (sign) => (sign === "%" ? "%25" : "%7D"));
+}
+
+const logSuffix = "}:log";
+
+/** What PSUBSCRIBE takes for the logs of all streams whose names begin with `start`. */
+export function logPattern(prefix: string, start: StreamName): string {
+  return `${literally(`{${prefix}:${written(start)}`)}*${logSuffix}`;
+}
+
+/** The stream whose log has this key. */
+export function streamOfLog(prefix: string, log: string): StreamName {
+  const name = log.slice(prefix.length + 2, -logSuffix.length);
+  return name.replace(/%(25|7D)/g, (_, code) => (code === "25" ? "%" : "}")) as StreamName;
+}
+
+/** `text` as a pattern of Redis that matches nothing else. */
+export function literally(text: string): string {
+  return text.replace(/[\\*?[\]]/g, String.raw`\$&`);
 }
 
 export function streamKeys(prefix: string, stream: StreamName): StreamKeys {

@@ -1,6 +1,7 @@
 // The Redis broker: streams that several gateways share. Every append is one script; what is heard comes by pub/sub, and what
 // may have been missed is told as doubt.
 import { randomBytes } from "node:crypto";
+import { GatewayError } from "@trunkline/core/errors";
 import type {
   Append,
   Appended,
@@ -17,14 +18,14 @@ import { Appender } from "./appender.ts";
 import { decodeMessage, encodeVolatile, foreignBody } from "./envelope.ts";
 import { asPortError, unavailable } from "./error-mapping.ts";
 import { Fleet, type Send } from "./fleet.ts";
-import { dedupeKeyOf, slotOf, streamKeys } from "./keys.ts";
+import { dedupeKeyOf, literally, logPattern, slotOf, streamKeys, streamOfLog } from "./keys.ts";
 import { KnownHeads } from "./known-heads.ts";
 import { type RedisBrokerOptions, type RedisBrokerSettings, resolveRedisOptions } from "./options.ts";
 import { readHead, readPage } from "./page.ts";
 import { RedisSession, type SessionHome } from "./redis-session.ts";
 import { type Scripts, scriptsOf } from "./scripts/index.ts";
 import type { Script } from "./scripts/script.ts";
-import { type Subscription, Subscriptions } from "./subscriptions.ts";
+import { type Heard, type Subscription, Subscriptions } from "./subscriptions.ts";
 
 /**
  * A broker on Redis ≥ 6.2 (a Cluster: ≥ 7.0). It connects by itself and keeps trying; sessions hear whether it can be used.
@@ -56,7 +57,7 @@ class RedisBroker implements Broker, SessionHome {
     this.#subscriptions = new Subscriptions({
       fleet: () => this.#fleet,
       sharded,
-      onMessage: (subscription, foreign, text) => this.#hear(subscription, foreign, text),
+      onMessage: (subscription, heard, listeners) => this.#hear(subscription, heard, listeners),
       onDoubt: (subscription) => this.#doubt(subscription),
     });
     this.#fleet = new Fleet("broker", settings, {
@@ -158,11 +159,25 @@ class RedisBroker implements Broker, SessionHome {
     const { prefix, foreignPrefix } = this.#settings;
     const channels = [streamKeys(prefix, stream).log];
     if (foreignPrefix !== null) channels.push(foreignPrefix + stream);
-    await this.#subscriptions.add(stream, this.#slotOf(stream), channels, session, this.#deadline());
+    const target = { name: stream, isPrefix: false, slot: this.#slotOf(stream), channels };
+    await this.#subscriptions.add(target, session, this.#deadline());
   }
 
   unsubscribe(stream: StreamName, session: RedisSession): void {
-    this.#subscriptions.remove(stream, session);
+    this.#subscriptions.remove({ name: stream, isPrefix: false }, session);
+  }
+
+  async subscribePrefix(start: StreamName, session: RedisSession): Promise<void> {
+    if (this.#closing !== null || session.closed) throw this.#fleet.closedError();
+    if (this.#fleet.cluster) throw noPrefixes();
+    const { prefix, foreignPrefix } = this.#settings;
+    const channels = [logPattern(prefix, start)];
+    if (foreignPrefix !== null) channels.push(`${literally(foreignPrefix + start)}*`);
+    await this.#subscriptions.add({ name: start, isPrefix: true, slot: 0, channels }, session, this.#deadline());
+  }
+
+  unsubscribePrefix(start: StreamName, session: RedisSession): void {
+    this.#subscriptions.remove({ name: start, isPrefix: true }, session);
   }
 
   forget(session: RedisSession): void {
@@ -230,9 +245,13 @@ class RedisBroker implements Broker, SessionHome {
     return clock.now() + (whenAway === "wait" ? waitMs : 0);
   }
 
-  #hear(subscription: Subscription<RedisSession>, foreign: boolean, text: string): void {
-    const { stream, listeners } = subscription;
+  #hear(
+    subscription: Subscription<RedisSession>,
+    { channel, foreign, text }: Heard,
+    listeners: Iterable<RedisSession>,
+  ): void {
     const { clock, logger } = this.#settings;
+    const stream = this.#streamOf(subscription, channel, foreign);
     const message = foreign ? foreignMessage(text, clock.wallTime()) : decodeMessage(text);
     if (message === null) {
       logger?.warn("a message on Redis was not understood and left out", { stream, foreign, length: text.length });
@@ -246,14 +265,21 @@ class RedisBroker implements Broker, SessionHome {
     }
     const { birth, entries } = message;
     // The stream was lost and began again: its offsets may happen to go on where the old ones ended.
-    if (subscription.birth !== null && subscription.birth !== birth) this.#doubt(subscription);
-    subscription.birth = birth;
+    if (subscription.births.note(stream, birth))
+      for (const session of listeners) this.#tell(session, (listener) => listener.onDoubt(stream));
     for (const entry of entries)
       for (const session of listeners) this.#tell(session, (listener) => listener.onEntry(stream, entry));
   }
 
-  #doubt({ stream, listeners }: Subscription<RedisSession>): void {
-    for (const session of listeners) this.#tell(session, (listener) => listener.onDoubt(stream));
+  #streamOf({ name, isPrefix }: Subscription<RedisSession>, channel: string, foreign: boolean): StreamName {
+    if (!isPrefix) return name;
+    const { prefix, foreignPrefix } = this.#settings;
+    return foreign ? (channel.slice(foreignPrefix?.length) as StreamName) : streamOfLog(prefix, channel);
+  }
+
+  #doubt({ name, isPrefix, listeners }: Subscription<RedisSession>): void {
+    for (const session of listeners)
+      this.#tell(session, (listener) => (isPrefix ? listener.onPrefixDoubt?.(name) : listener.onDoubt(name)));
   }
 
   #tell(session: RedisSession, what: (listener: BrokerListener) => void): void {
@@ -263,6 +289,13 @@ class RedisBroker implements Broker, SessionHome {
       this.#settings.logger?.error("a broker listener threw; the others go on", { error });
     }
   }
+}
+
+function noPrefixes(): GatewayError {
+  return new GatewayError(
+    "gateway.unsupported",
+    "a Redis Cluster has no subscriptions by prefix: name each channel, or use a single Redis (behind Sentinels where it has to survive its machine)",
+  );
 }
 
 function foreignMessage(

@@ -1,19 +1,27 @@
-// The pub/sub channels of one broker: each is subscribed once, however many sessions listen, at the owner of its slot.
+// The pub/sub channels and patterns of one broker: each is subscribed once, however many sessions listen, at the owner of its slot.
 import type { StreamName } from "@trunkline/core/ports";
 import type { Connection } from "./connection.ts";
 import { asPortError } from "./error-mapping.ts";
+import { Births } from "./births.ts";
+import { Echoes } from "./echoes.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Shard } from "./shard.ts";
 
-/** One stream that somebody listens to. */
-export interface Subscription<Listener> {
-  readonly stream: StreamName;
+/** What is asked for: a stream, or all whose names begin alike. */
+export interface Target {
+  /** The stream's name; of a prefix, how the names begin. */
+  readonly name: StreamName;
+  readonly isPrefix: boolean;
   readonly slot: number;
-  /** Own channel first, then the foreign one, if any. */
+  /** Own channel (or pattern) first, then the foreign one, if any. */
   readonly channels: readonly string[];
+}
+
+/** What somebody listens to. */
+export interface Subscription<Listener> extends Target {
   readonly listeners: Set<Listener>;
-  /** Of the stream when last heard of: another one means that it started over. */
-  birth: string | null;
+  /** Of the streams when last heard of: another one means that it started over. */
+  readonly births: Births;
 }
 
 interface Held<Listener> extends Subscription<Listener> {
@@ -29,9 +37,17 @@ export interface SubscriptionsOptions<Listener> {
   readonly fleet: () => Fleet;
   /** Sharded pub/sub, as a Cluster needs. */
   readonly sharded: boolean;
-  readonly onMessage: (subscription: Subscription<Listener>, foreign: boolean, text: string) => void;
+  /** `listeners`: those of the subscription that have not been told of it by another one. */
+  readonly onMessage: (subscription: Subscription<Listener>, heard: Heard, listeners: Iterable<Listener>) => void;
   /** Messages may have been missed. */
   readonly onDoubt: (subscription: Subscription<Listener>) => void;
+}
+
+export interface Heard {
+  /** Of Redis. */
+  readonly channel: string;
+  readonly foreign: boolean;
+  readonly text: string;
 }
 
 /** Names sent in one SUBSCRIBE. */
@@ -39,64 +55,52 @@ const namesAtOnce = 500;
 
 export class Subscriptions<Listener> {
   readonly #options: SubscriptionsOptions<Listener>;
-  readonly #held = new Map<StreamName, Held<Listener>>();
+  /** By the name, of a prefix with a star before it. */
+  readonly #held = new Map<string, Held<Listener>>();
   readonly #byChannel = new Map<string, Held<Listener>>();
+  readonly #byPattern = new Map<string, Held<Listener>>();
+  readonly #echoes = new Echoes<Listener>();
 
   constructor(options: SubscriptionsOptions<Listener>) {
     this.#options = options;
   }
 
-  values(): IterableIterator<Subscription<Listener>> {
-    return this.#held.values();
-  }
-
-  get(stream: StreamName): Subscription<Listener> | undefined {
-    return this.#held.get(stream);
-  }
-
   /** Resolves once what is published from now on is sure to be heard. */
-  async add(
-    stream: StreamName,
-    slot: number,
-    channels: readonly string[],
-    listener: Listener,
-    deadline: number,
-  ): Promise<void> {
-    let held = this.#held.get(stream);
+  async add(target: Target, listener: Listener, deadline: number): Promise<void> {
+    let held = this.#held.get(keyOf(target));
     if (held === undefined) {
       held = {
-        stream,
-        slot,
-        channels,
+        ...target,
         listeners: new Set(),
-        birth: null,
+        births: new Births(),
         connection: null,
         confirmed: Promise.resolve(),
         begun: false,
       };
-      this.#held.set(stream, held);
-      for (const channel of channels) this.#byChannel.set(channel, held);
+      this.#held.set(keyOf(target), held);
+      for (const channel of held.channels) this.#namesOf(held).set(channel, held);
     }
     held.listeners.add(listener);
     try {
       await this.#confirm(held, deadline);
     } catch (error) {
-      this.remove(stream, listener);
+      this.remove(target, listener);
       throw asPortError(error);
     }
   }
 
-  remove(stream: StreamName, listener: Listener): void {
-    const held = this.#held.get(stream);
+  remove(target: Pick<Target, "name" | "isPrefix">, listener: Listener): void {
+    const held = this.#held.get(keyOf(target));
     if (held === undefined || !held.listeners.delete(listener) || held.listeners.size > 0) return;
-    this.#held.delete(stream);
-    for (const channel of held.channels) this.#byChannel.delete(channel);
+    this.#held.delete(keyOf(target));
+    for (const channel of held.channels) this.#namesOf(held).delete(channel);
     this.#leave(held);
   }
 
   /** A fresh connection: all that belongs there is subscribed again, then compared with what is stored. */
   restore(shard: Shard, connection: Connection): void {
-    connection.onMessage((channel, text) => this.#hear(channel, text));
+    connection.onMessage((channel, text) => this.#hear(connection, channel, text));
+    connection.onPatternMessage((pattern, channel, text) => this.#hearPattern(connection, pattern, channel, text));
     const fleet = this.#options.fleet();
     this.#move(
       [...this.#held.values()].filter((held) => fleet.ownerOf(held.slot) === shard),
@@ -122,6 +126,11 @@ export class Subscriptions<Listener> {
   clear(): void {
     this.#held.clear();
     this.#byChannel.clear();
+    this.#byPattern.clear();
+  }
+
+  #namesOf({ isPrefix }: Target): Map<string, Held<Listener>> {
+    return isPrefix ? this.#byPattern : this.#byChannel;
   }
 
   async #confirm(held: Held<Listener>, deadline: number): Promise<void> {
@@ -146,7 +155,7 @@ export class Subscriptions<Listener> {
       this.#subscribe(some, connection).then(
         () => {
           for (const held of some)
-            if (this.#held.get(held.stream) === held && begun.has(held)) this.#options.onDoubt(held);
+            if (this.#held.get(keyOf(held)) === held && begun.has(held)) this.#options.onDoubt(held);
         },
         // The connection is lost, or the slot went elsewhere: both are followed by another attempt.
         () => this.#options.fleet().refresh(),
@@ -156,12 +165,15 @@ export class Subscriptions<Listener> {
 
   #subscribe(list: readonly Held<Listener>[], connection: Connection): Promise<void> {
     const { sharded } = this.#options;
-    const own = list.map(({ channels }) => channels[0] as string);
-    const foreign = list.flatMap(({ channels }) => channels.slice(1));
+    const exact = list.filter(({ isPrefix }) => !isPrefix);
+    const own = exact.map(({ channels }) => channels[0] as string);
+    const foreign = exact.flatMap(({ channels }) => channels.slice(1));
+    const patterns = list.flatMap(({ isPrefix, channels }) => (isPrefix ? channels : []));
     // SSUBSCRIBE takes names of one slot only.
     const commands = sharded ? own.map((channel) => connection.control("ssubscribe", [channel])) : [];
     const plain = sharded ? foreign : [...own, ...foreign];
     if (plain.length > 0) commands.push(connection.control("subscribe", plain));
+    if (patterns.length > 0) commands.push(connection.control("psubscribe", patterns));
     const confirmed = Promise.all(commands).then(() => {
       for (const held of list) held.begun = true;
     });
@@ -176,18 +188,35 @@ export class Subscriptions<Listener> {
   }
 
   #leave(held: Held<Listener>): void {
-    const { connection, channels } = held;
+    const { connection, channels, isPrefix } = held;
     held.connection = null;
     if (connection === null || !connection.open) return;
     const { sharded } = this.#options;
     const ignore = (): void => {};
+    if (isPrefix) {
+      connection.control("punsubscribe", channels).catch(ignore);
+      return;
+    }
     const [own, ...foreign] = channels;
     if (own !== undefined) connection.control(sharded ? "sunsubscribe" : "unsubscribe", [own]).catch(ignore);
     if (foreign.length > 0) connection.control("unsubscribe", foreign).catch(ignore);
   }
 
-  #hear(channel: string, text: string): void {
+  #hear(connection: Connection, channel: string, text: string): void {
     const held = this.#byChannel.get(channel);
-    if (held !== undefined) this.#options.onMessage(held, channel !== held.channels[0], text);
+    if (this.#byPattern.size > 0) this.#echoes.begin(connection, channel, text, held?.listeners);
+    if (held === undefined) return;
+    this.#options.onMessage(held, { channel, foreign: channel !== held.channels[0], text }, held.listeners);
   }
+
+  #hearPattern(connection: Connection, pattern: string, channel: string, text: string): void {
+    const held = this.#byPattern.get(pattern);
+    const listeners = this.#echoes.rest(connection, channel, text, pattern, held?.listeners ?? []);
+    if (held === undefined || listeners.length === 0) return;
+    this.#options.onMessage(held, { channel, foreign: pattern !== held.channels[0], text }, listeners);
+  }
+}
+
+function keyOf({ name, isPrefix }: Pick<Target, "name" | "isPrefix">): string {
+  return isPrefix ? `*${name}` : name;
 }

@@ -82,6 +82,8 @@ class MemoryBroker implements Broker {
   readonly #dedupe: DedupeWindow;
   readonly #streams = new Map<StreamName, Stream>();
   readonly #sessions = new Set<MemorySession>();
+  /** Those that are subscribed by prefix. */
+  readonly #prefixed = new Set<MemorySession>();
   readonly #instance = randomBytes(6).toString("base64url");
   /**
    * Streams forgotten with their offsets. It is part of the epoch of every stream that starts later, so a cursor into a
@@ -173,6 +175,7 @@ class MemoryBroker implements Broker {
     this.#dedupe.clear();
     for (const session of this.#sessions) this.#tell(session, (listener) => listener.onAvailable(false));
     this.#sessions.clear();
+    this.#prefixed.clear();
     return Promise.resolve();
   }
 
@@ -191,6 +194,14 @@ class MemoryBroker implements Broker {
 
   forgetSession(session: MemorySession): void {
     this.#sessions.delete(session);
+    this.#prefixed.delete(session);
+  }
+
+  /** `prefixed`: whether it is subscribed by prefix. */
+  changePrefixes(session: MemorySession, prefixed: boolean): void {
+    if (!prefixed) this.#prefixed.delete(session);
+    else if (this.#closed) throw closedError();
+    else this.#prefixed.add(session);
   }
 
   #epoch(): string {
@@ -227,8 +238,9 @@ class MemoryBroker implements Broker {
 
   #tellAll(name: StreamName, deliver: Delivery): void {
     const sessions = this.#streams.get(name)?.sessions;
-    if (sessions === undefined) return;
-    for (const session of sessions) this.#tell(session, deliver);
+    for (const session of sessions ?? []) this.#tell(session, deliver);
+    for (const session of this.#prefixed)
+      if (sessions?.has(session) !== true && session.hasPrefixOf(name)) this.#tell(session, deliver);
   }
 
   #tell(session: MemorySession, deliver: Delivery): void {
@@ -266,6 +278,7 @@ class MemorySession implements BrokerSession {
   readonly listener: BrokerListener;
   readonly #broker: MemoryBroker;
   readonly #names = new Set<StreamName>();
+  readonly #prefixes = new Set<StreamName>();
   #closed = false;
 
   constructor(broker: MemoryBroker, listener: BrokerListener) {
@@ -281,6 +294,22 @@ class MemorySession implements BrokerSession {
 
   async unsubscribe(stream: StreamName): Promise<void> {
     if (this.#names.delete(stream)) this.#broker.leave(stream, this);
+  }
+
+  async subscribePrefix(prefix: StreamName): Promise<void> {
+    if (this.#closed) throw closedError();
+    this.#broker.changePrefixes(this, true);
+    this.#prefixes.add(prefix);
+  }
+
+  async unsubscribePrefix(prefix: StreamName): Promise<void> {
+    this.#prefixes.delete(prefix);
+    this.#broker.changePrefixes(this, this.#prefixes.size > 0);
+  }
+
+  hasPrefixOf(name: StreamName): boolean {
+    for (const prefix of this.#prefixes) if (name.startsWith(prefix)) return true;
+    return false;
   }
 
   async close(): Promise<void> {

@@ -61,6 +61,7 @@ function delivering(listener: BrokerListener, spans: BrokerSpans): Required<Brok
       spans.deliver(stream, body, null, () => listener.onVolatile(stream, body, time)),
     onUnreadable: (stream) => listener.onUnreadable?.(stream),
     onDoubt: (stream) => listener.onDoubt(stream),
+    onPrefixDoubt: (prefix) => listener.onPrefixDoubt?.(prefix),
     onAvailable: (available) => listener.onAvailable(available),
   };
 }

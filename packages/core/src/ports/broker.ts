@@ -87,6 +87,8 @@ export interface BrokerListener {
   onUnreadable?(stream: StreamName): void;
   /** Entries may have been missed: compare with the head and read what is absent. */
   onDoubt(stream: StreamName): void;
+  /** The same of all streams under a prefix that is subscribed, those included that nobody knows of yet. */
+  onPrefixDoubt?(prefix: StreamName): void;
   /** The broker can or can't be used just now. */
   onAvailable(available: boolean): void;
 }
@@ -96,6 +98,12 @@ export interface BrokerSession {
   /** Resolves once entries appended from now on are sure to reach the listener. */
   subscribe(stream: StreamName): Promise<void>;
   unsubscribe(stream: StreamName): Promise<void>;
+  /**
+   * As `subscribe`, for every stream whose name begins with `prefix`, those that begin later too. What is subscribed in several ways is heard once.
+   * Absent where the broker has nothing like it. @throws {GatewayError} `gateway.unsupported` where it has not in this setting
+   */
+  subscribePrefix?(prefix: StreamName): Promise<void>;
+  unsubscribePrefix?(prefix: StreamName): Promise<void>;
   close(): Promise<void>;
 }
 

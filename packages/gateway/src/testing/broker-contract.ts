@@ -571,6 +571,101 @@ export function brokerContract(
       });
     });
 
+    describe("prefixes, where it has them", () => {
+      /** Subscribes, or says that there is no such thing here. */
+      const byPrefix = async (session: BrokerSession, ...prefixes: readonly StreamName[]): Promise<boolean> => {
+        try {
+          for (const prefix of prefixes) {
+            if (session.subscribePrefix === undefined) return false;
+            await session.subscribePrefix(prefix);
+          }
+          return true;
+        } catch (error) {
+          expect((error as { readonly code?: string }).code).toBe("gateway.unsupported");
+          expect((error as Error).message).toMatch(/name/);
+          return false;
+        }
+      };
+
+      test("every stream whose name begins so is heard, in order, those that begin later too", async ({
+        broker,
+        sibling,
+        open,
+      }) => {
+        const { session, heard } = open();
+        if (!(await byPrefix(session, sibling(".")))) return;
+        for (const suffix of [".a", "", ".b", "x.a", ".", ".a"])
+          await broker.append(sibling(suffix), { body: `{"event":"${suffix}"}` });
+        await broker.broadcast(sibling("!"), "{}");
+        await broker.broadcast(sibling(".c"), '{"event":"volatile"}');
+        await heard.hears(1, "volatile");
+        await heard.hears(4);
+        expect(heard.entries.map(({ stream, entry }) => [stream, entry.offset, entry.body])).toEqual([
+          [sibling(".a"), 1, '{"event":".a"}'],
+          [sibling(".b"), 1, '{"event":".b"}'],
+          [sibling("."), 1, '{"event":"."}'],
+          [sibling(".a"), 2, '{"event":".a"}'],
+        ]);
+        expect(heard.volatile.map(({ stream, body }) => [stream, body])).toEqual([
+          [sibling(".c"), '{"event":"volatile"}'],
+        ]);
+      });
+
+      test("D-13 D-14 what is subscribed by name and by several prefixes is heard once, by each session", async ({
+        broker,
+        stream,
+        sibling,
+        open,
+      }) => {
+        const [both, exact] = [open(), open()];
+        if (!(await byPrefix(both.session, stream, sibling(".")))) return;
+        await exact.session.subscribe(sibling(".a"));
+        await both.session.subscribe(sibling(".a"));
+        for (let n = 0; n < 20; n++) await broker.append(sibling(".a"), { body: "{}" });
+        // Two that are the same.
+        for (let n = 0; n < 2; n++) await broker.broadcast(sibling(".a"), "{}");
+        await broker.append(sibling("2/b"), { body: "{}" });
+        await broker.append(sibling(".end"), { body: "{}" });
+        await both.heard.hears(22);
+        await exact.heard.hears(20);
+        for (const { heard } of [both, exact]) {
+          expect(heard.of(sibling(".a")).map(({ offset }) => offset)).toEqual(
+            Array.from({ length: 20 }, (_, index) => index + 1),
+          );
+          expect(heard.volatile.length).toBe(2);
+        }
+        expect(both.heard.of(sibling("2/b")).length).toBe(1);
+      });
+
+      test("no sign in a prefix stands for others, and no other account is heard", async ({
+        broker,
+        stream,
+        sibling,
+        open,
+      }) => {
+        const { session, heard } = open();
+        const odd = String.raw`[ab]*?\{%}^`;
+        if (!(await byPrefix(session, sibling(odd)))) return;
+        const other = stream.replace("/", "2/") as StreamName;
+        const strange = ["a", "[ab]", String.raw`[ab]x?\{%}^`, String.raw`[ab]*x\{%}^`, String.raw`[ab]*?\{%7D^`];
+        for (const name of [...strange.map(sibling), `${other}${odd}` as StreamName])
+          await broker.append(name, { body: "{}" });
+        await broker.append(sibling(`${odd}}%7D`), { body: "{}" });
+        await heard.hears(1);
+        expect(heard.entries.map((each) => each.stream)).toEqual([sibling(`${odd}}%7D`)]);
+      });
+
+      test("a prefix that was left is heard no more, and one that remains is", async ({ broker, sibling, open }) => {
+        const { session, heard } = open();
+        if (!(await byPrefix(session, sibling(".a"), sibling(".b")))) return;
+        await session.unsubscribePrefix?.(sibling(".a"));
+        await broker.append(sibling(".a1"), { body: "{}" });
+        await broker.append(sibling(".b1"), { body: "{}" });
+        await heard.hears(1);
+        expect(heard.entries.map((each) => each.stream)).toEqual([sibling(".b1")]);
+      });
+    });
+
     describe("the end", () => {
       test("a closed broker rejects with gateway.unavailable, and closing twice is fine", async ({
         broker,
