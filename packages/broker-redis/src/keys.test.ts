@@ -1,6 +1,6 @@
 import type { StreamName } from "@trunkline/core/ports";
 import { describe, expect, it } from "vitest";
-import { dedupeKeyOf, literally, logPattern, slotOf, streamKeys, streamOfLog } from "./keys.ts";
+import { dedupeKeyOf, literally, logPattern, slotOf, slotOfKey, streamKeys, streamOfLog } from "./keys.ts";
 
 const of = (name: string) => streamKeys("trunkline", name as StreamName);
 
@@ -30,6 +30,8 @@ describe("keys", () => {
   it("fall into the slot that the Cluster specification says", () => {
     // As CLUSTER KEYSLOT answers.
     expect(slotOf("trunkline", "acme/room" as StreamName)).toBe(4103);
+    const keys = ["trunkline:channels:0a1b", "x{user}y{z}", "x{}{user}", "{x", "123456789"];
+    expect(keys.map(slotOfKey)).toEqual([3372, 5474, 6704, 11_068, 12_739]);
   });
 });
 

@@ -62,7 +62,7 @@ export function slotOf(prefix: string, stream: StreamName): number {
 }
 
 /** The Cluster slot of a Redis key: of its hash tag, where it has one. */
-function slotOfKey(key: string): number {
+export function slotOfKey(key: string): number {
   return crc16(Buffer.from(/^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key)) % 16_384;
 }
 

@@ -9,8 +9,8 @@ export interface Registered {
 }
 
 /**
- * Each method is atomic, rejects with a `GatewayError` `gateway.unavailable` when nothing was done, and sees all that was done before it was called.
- * A key is forgotten at its end, which is a number of milliseconds away, by the registry's clock.
+ * Each method is atomic and sees all that was done before it was called. It rejects with a `GatewayError` `gateway.unavailable` when it was not
+ * done, or may not have been: done again it does no harm. A key is forgotten at its end, which is a number of milliseconds away, by the registry's clock.
  */
 export interface Registry {
   readonly name: string;
@@ -32,7 +32,7 @@ export interface Registry {
    * The socket is gone: when `holder` is the holder still, nobody is, and the key ends `ttlMs` from now. @returns whether it was
    */
   release(key: string, holder: string, ttlMs: number): Promise<boolean>;
-  /** Puts the ends of keys off to `ttlMs` from now, in one go; those not known stay so. */
+  /** Puts the ends of keys to `ttlMs` from now, in one go; those not known stay so. Where it rejects, some may have been put there. */
   renew(keys: readonly string[], ttlMs: number): Promise<void>;
   /** Forgets a key. */
   drop(key: string): Promise<void>;

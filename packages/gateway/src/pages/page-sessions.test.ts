@@ -121,6 +121,11 @@ describe("PageSessions", () => {
     };
     const visitors = sessions({ store: { get, set: () => {} } });
     await expect(visitors.read({ headers: {} })).rejects.toThrow(GatewayError);
+    const wrong = sessions({ store: { get: () => 7 as unknown as string, set: () => {} } });
+    await expect(wrong.read({ headers: {} })).rejects.toMatchObject({
+      code: "gateway.internal",
+      cause: expect.objectContaining({ message: "expected a key as text, got number" }),
+    });
     const ask = await app(async (request, response) => {
       await expect(visitors.of(request, response)).rejects.toMatchObject({ code: "gateway.internal" });
       fails = false;

@@ -58,7 +58,7 @@ export class PageSessions {
     const { store, signingKey } = this.#options;
     if (store === undefined) return readSessionKey(request.headers.cookie, signingKey);
     try {
-      return (await store.get(request)) || null;
+      return await keyIn(store, request);
     } catch (cause) {
       throw storeFailed(cause);
     }
@@ -81,14 +81,20 @@ export class PageSessions {
 
 async function fromStore(store: SessionStore, request: IncomingMessage, response: ServerResponse): Promise<string> {
   try {
-    const known = await store.get(request);
-    if (known) return known;
+    const known = await keyIn(store, request);
+    if (known !== null) return known;
     const key = newSessionKey();
     await store.set(request, response, key);
     return key;
   } catch (cause) {
     throw storeFailed(cause);
   }
+}
+
+async function keyIn(store: SessionStore, request: SessionRequest): Promise<string | null> {
+  const key: unknown = (await store.get(request)) ?? "";
+  if (typeof key !== "string") throw new TypeError(`expected a key as text, got ${typeof key}`);
+  return key === "" ? null : key;
 }
 
 function storeFailed(cause: unknown): GatewayError {
