@@ -165,6 +165,32 @@ it("D-25 what a module says decides who comes in, what they hear and how it look
   expect(ada.events.map(({ data }) => data)).toEqual([{ shown: 2 }, { shown: 3 }, { shown: 4 }]);
 });
 
+it("D-25 listeners of a module hear what is said on channels, and answer it", async () => {
+  const config = join(folder, "listeners.config.mjs");
+  const source = new URL("../../packages/gateway/src/index.ts", import.meta.url).href;
+  await writeFile(
+    config,
+    `import { defineListener } from "${source}";
+    const listeners = defineListener(
+      { orders: (data, { publish }) => publish({ event: "seen", data, channel: "seen" }) },
+      { account: "acme" },
+    );
+    export default { port: 0, apiKeys: ["${key}:acme"], listeners };`,
+  );
+  const gateway = trunkline(["start", "--config", config]);
+  const url = await urlOf(gateway);
+  const tail = await connectV1(`${url.replace("http", "ws")}/api/ws/v1/events`, {
+    token: key,
+    streams: [{ channel: "seen" }],
+  });
+  const published = trunkline(["publish", "message", "7", "--channel", "orders", "--url", url], {
+    TRUNKLINE_API_KEY: key,
+  });
+  expect(await published.exited).toBe(0);
+  await until("it is answered", () => tail.events.length === 1);
+  expect(tail.events[0]).toMatchObject({ event: "seen", data: 7 });
+});
+
 it("D-25 a chat with its history and who is there takes a config file, and no code", async () => {
   const config = join(folder, "chat.config.json");
   const rights = ["chat.*"];

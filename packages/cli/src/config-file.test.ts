@@ -67,6 +67,7 @@ it.each([
   [{ anonymous: "yes" }, "conf: anonymous: expected true, false or an object of mayListen, mayPublish, mayAttend, got"],
   [{ anonymous: { mayListn: [] } }, 'conf: unknown key "anonymous.mayListn"; did you mean "anonymous.mayListen"?'],
   [{ anonymous: { mayPublish: "a" } }, "conf: anonymous.mayPublish: expected an array of non-empty strings"],
+  [{ listeners: ["hunter2"] }, "conf: listeners: expected what defineListener makes, or an array of that"],
   [{ presence: true }, "conf: presence: expected false or an object of graceMs, leaseMs, maxMembers, got true"],
   [{ presence: { leaseMS: 1 } }, 'conf: unknown key "presence.leaseMS"; did you mean "presence.leaseMs"?'],
   [{ logLevel: "loud" }, "conf: logLevel: expected one of debug, info, warn, error, silent, got a string"],

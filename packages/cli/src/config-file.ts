@@ -33,6 +33,7 @@ type Passed = Pick<
   | "authorizePublish"
   | "authorizePresence"
   | "presence"
+  | "listeners"
   | "history"
   | "serialize"
 >;
@@ -75,6 +76,9 @@ const checks: { readonly [Key in keyof Required<FileConfig>]: Check } = {
   authorizePublish: action,
   authorizePresence: action,
   serialize: action,
+  listeners: expected("what defineListener makes, or an array of that (which an .mjs file can hold)", (value) =>
+    [value].flat().every((item) => isObject(item)),
+  ),
 };
 
 export function isPort(value: unknown): boolean {

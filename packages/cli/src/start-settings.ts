@@ -26,6 +26,7 @@ const passed = [
   "authorizePublish",
   "authorizePresence",
   "presence",
+  "listeners",
   "serialize",
 ] as const;
 
