@@ -13,6 +13,7 @@ import type { TrunklineError } from "@trunkline/core/errors";
 import type { WaitOptions } from "@trunkline/core/modules";
 import type { PublishReceipt } from "@trunkline/core/wire";
 import type { HistoryOptions, HistoryPage } from "./history-requests.ts";
+import type { Presence } from "./presence.ts";
 import type { ChannelStatus } from "./subscriptions.ts";
 
 /** What a channel tells beside its events. No event can have these names (PROTOCOL §3.6). */
@@ -44,6 +45,8 @@ export type ChannelEventArgs<C extends Contract, Name> = Name extends keyof Chan
 export interface Channel<C extends Contract = Contract> {
   readonly name: string;
   readonly status: ChannelStatus | "closed";
+  /** Who else is there. */
+  readonly presence: Presence;
   /** Calls `listener` at every such event of the channel. Returns its undo, which may be called twice. */
   on<Name extends ChannelEventName<C>>(
     name: Name,

@@ -1,4 +1,4 @@
-import { type Client, type Contract, createOutbox, type EventMeta, type Outbox } from "@trunkline/core";
+import { type Client, type Contract, createOutbox, type Outbox } from "@trunkline/core";
 import { UsageError } from "@trunkline/core/errors";
 import { findLine } from "@trunkline/core/modules";
 import {
@@ -12,7 +12,7 @@ import {
 import type { Channel } from "./channel.ts";
 import { Handle, type Surroundings } from "./handle.ts";
 import { HistoryRequests } from "./history-requests.ts";
-import { subscriptionsOf } from "./subscriptions.ts";
+import { hubOf } from "./hub.ts";
 
 export interface ChannelsOptions<C extends Contract = Contract> {
   /** How long a channel stays subscribed when its last handle was closed, in milliseconds. @defaultValue 1000 */
@@ -57,15 +57,14 @@ export function createChannels<C extends Contract = Contract>(
     );
   const anyClient = client as unknown as Client;
   const { lingerMs = 1_000 } = options;
-  const subscriptions = subscriptionsOf(anyClient, line);
+  const hub = hubOf(anyClient, line);
   const history = new HistoryRequests(line);
-  /** Who gets the events of a stream. Replaced when it changes, so that one that is being walked does not. */
-  const handles = new Map<string, readonly Handle[]>();
+  const handles = new Set<Handle>();
   let own: Outbox<C> | undefined;
   let closed = false;
 
   const around: Surroundings = {
-    line,
+    hub,
     history,
     outbox: () => (options.outbox ?? (own ??= createOutbox(client))) as unknown as Outbox,
     connected: async () => {
@@ -73,16 +72,9 @@ export function createChannels<C extends Contract = Contract>(
     },
   };
 
-  const undos = [
-    anyClient.on("*", (data: unknown, meta: EventMeta) => {
-      // What is pushed to this page says which channel it is for.
-      for (const handle of handles.get(meta.for ?? meta.channel) ?? []) handle.take(data, meta);
-    }),
-    anyClient.on("status", (status) => {
-      if (status !== "disconnected") return;
-      for (const list of handles.values()) for (const handle of list) handle.disconnected();
-    }),
-  ];
+  const undo = anyClient.on("status", (status) => {
+    if (status === "disconnected") for (const handle of handles) handle.disconnected();
+  });
 
   function open(name: string, { token, rewind }: OpenOptions = {}): Channel<C> {
     if (closed) throw new UsageError("usage.closed", "the channels were closed: createChannels() makes others");
@@ -95,21 +87,15 @@ export function createChannels<C extends Contract = Contract>(
         trouble ?? `open: expected a rewind of at most ${maxRewind}, a token of at most ${maxTokenBytes} bytes`,
       );
     const wanted = { ...(token !== undefined && { token }), ...(rewind !== undefined && { rewind }) };
-    const handle = new Handle({
-      name,
-      around,
-      subscribe: (holder) => subscriptions.acquire(name, wanted, holder),
-      onClose: (left) => remove(left, lingerMs),
-    });
-    handles.set(name, [...(handles.get(name) ?? []), handle]);
+    const onClose = (left: Handle): void => remove(left, lingerMs);
+    const handle = new Handle({ name, around, wanted, onClose });
+    handles.add(handle);
     // The cast: names and arguments are tied together by the interface, not inside.
     return handle as unknown as Channel<C>;
   }
 
   function remove(handle: Handle, afterMs: number): void {
-    const rest = (handles.get(handle.name) ?? []).filter((other) => other !== handle);
-    if (rest.length > 0) handles.set(handle.name, rest);
-    else handles.delete(handle.name);
+    handles.delete(handle);
     handle.end(afterMs);
   }
 
@@ -118,8 +104,8 @@ export function createChannels<C extends Contract = Contract>(
     close: () => {
       if (closed) return;
       closed = true;
-      for (const undo of undos) undo();
-      for (const list of handles.values()) for (const handle of list) remove(handle, 0);
+      undo();
+      for (const handle of handles) remove(handle, 0);
       history.close();
       own?.close();
     },

@@ -2,16 +2,18 @@
 import type { EventMeta, ListenOptions, Listener, Outbox, PublishOptions } from "@trunkline/core";
 import { createEmitter, type Emitter } from "@trunkline/core/emitter";
 import { type TrunklineError, UsageError } from "@trunkline/core/errors";
-import { type Deferred, deferred, type Line, wait, type WaitOptions } from "@trunkline/core/modules";
-import { type PublishReceipt, reservedEventNames, type Verdict } from "@trunkline/core/wire";
+import { type Deferred, deferred, wait, type WaitOptions } from "@trunkline/core/modules";
+import { type PublishReceipt, reservedEventNames, type StreamRequest, type Verdict } from "@trunkline/core/wire";
+import { HandlePresence } from "./handle-presence.ts";
 import type { HistoryOptions, HistoryPage, HistoryRequests } from "./history-requests.ts";
-import type { ChannelStatus, Holder, Subscription } from "./subscriptions.ts";
+import type { Hub } from "./hub.ts";
+import type { ChannelStatus, Subscription } from "./subscriptions.ts";
 
 type Args = [first?: unknown, second?: unknown];
 
 /** What all handles of one `createChannels` have in common. */
 export interface Surroundings {
-  readonly line: Line;
+  readonly hub: Hub;
   readonly history: HistoryRequests;
   /** Made at first use. */
   readonly outbox: () => Pick<Outbox, "publish">;
@@ -22,15 +24,17 @@ export interface Surroundings {
 export interface HandleOptions {
   readonly name: string;
   readonly around: Surroundings;
-  readonly subscribe: (holder: Holder) => Subscription;
+  readonly wanted: Pick<StreamRequest, "token" | "rewind">;
   readonly onClose: (handle: Handle) => void;
 }
 
 /** `Channel`, its names and arguments not tied together. */
 export class Handle {
   readonly name: string;
+  readonly presence: HandlePresence;
   readonly #around: Surroundings;
   readonly #subscription: Subscription;
+  readonly #unroute: () => void;
   readonly #onClose: (handle: Handle) => void;
   readonly #emitter: Emitter<Record<string, Args>>;
   /** Who waits for the verdict. */
@@ -39,16 +43,19 @@ export class Handle {
   readonly #pages = new Set<(cause: TrunklineError) => void>();
   #closed = false;
 
-  constructor({ name, around, subscribe, onClose }: HandleOptions) {
+  constructor({ name, around, wanted, onClose }: HandleOptions) {
     this.name = name;
     this.#around = around;
     this.#onClose = onClose;
     this.#emitter = createEmitter((cause, event) =>
-      around.line.report(
+      around.hub.line.report(
         new UsageError("usage.listener-failed", `channel "${name}": a "${event}" listener failed`, { cause }),
       ),
     );
-    this.#subscription = subscribe((...change) => this.#changed(...change));
+    const { hub } = around;
+    this.#subscription = hub.subscriptions.acquire(name, wanted, (...change) => this.#changed(...change));
+    this.#unroute = hub.route(name, this);
+    this.presence = new HandlePresence(name, hub, () => (this.#closed ? this.#over() : this.#subscription.error));
   }
 
   get status(): ChannelStatus | "closed" {
@@ -78,7 +85,7 @@ export class Handle {
       this.disconnected();
     }
     const done = (): boolean => this.#waiting.delete(waiter);
-    return wait(waiter.promise, `channel "${this.name}".ready`, this.#around.line.clock, options, done);
+    return wait(waiter.promise, `channel "${this.name}".ready`, this.#around.hub.line.clock, options, done);
   }
 
   async publish(event: string, data: unknown, options?: Omit<PublishOptions, "channel">): Promise<PublishReceipt> {
@@ -103,6 +110,8 @@ export class Handle {
     this.#closed = true;
     for (const { reject } of this.#waiting) reject(this.#over());
     for (const cancel of this.#pages) cancel(this.#over());
+    this.presence.end(lingerMs, this.#over());
+    this.#unroute();
     this.#subscription.release(lingerMs);
   }
 

@@ -80,7 +80,7 @@ export class HistoryRequests {
       const { ref, channel, subscription, range, answer } = request;
       if (request.link !== 0) continue;
       if (subscription.error) answer.reject(subscription.error);
-      else if (link !== 0 && subscription.status === "live" && underWay++ < maxUnderWay) {
+      else if (link !== 0 && subscription.on && underWay++ < maxUnderWay) {
         request.link = link;
         this.#line.send({ type: "history", ref, channel, ...range });
       }

@@ -2,8 +2,8 @@
 import type { Client } from "@trunkline/core";
 import { GatewayError, type TrunklineError, UsageError } from "@trunkline/core/errors";
 import { type Line, subscribeAll, unsubscribeAll } from "@trunkline/core/modules";
-import type { TimerHandle } from "@trunkline/core/ports";
 import { byteLength, type StreamRequest, type Verdict } from "@trunkline/core/wire";
+import { Linger } from "./linger.ts";
 import { Pace } from "./pace.ts";
 
 /**
@@ -17,6 +17,8 @@ export type Holder = (status: ChannelStatus, previous: ChannelStatus, verdict: V
 
 export interface Subscription {
   readonly status: ChannelStatus;
+  /** Whether the gateway has let this very link in. */
+  readonly on: boolean;
   /** Why it is not granted, or null. */
   readonly error: TrunklineError | null;
   /** Whoever holds it no longer is told nothing any more. The last one leaves the stream, after `lingerMs`. Idempotent. */
@@ -38,6 +40,8 @@ interface Entry {
   status: ChannelStatus;
   error: TrunklineError | null;
   wanted: Wanted;
+  /** Over which the last verdict came that let us in. */
+  link: number;
   /** The line was asked for it. */
   asked: boolean;
   /** Asked again since it ended while it was asked for: the two may have crossed. */
@@ -48,32 +52,35 @@ interface Entry {
   borrowed?: boolean;
 }
 
-const known = new WeakMap<Line, Subscriptions>();
-
-/** The subscriptions of a client: all that stand on it share them. */
-export function subscriptionsOf(client: Pick<Client, "on" | "health" | "status">, line: Line): Subscriptions {
-  const made = known.get(line) ?? new Subscriptions(client, line);
-  known.set(line, made);
-  return made;
+/** What becomes of streams, whoever holds them. */
+interface Keeper {
+  /** A verdict came, or the connection was lost. */
+  moved(name: string, subscription: Pick<Subscription, "status" | "on" | "error">): void;
+  /** Nobody held it for long enough: it is left. */
+  left(name: string): void;
 }
 
 /** Bounded by what is held, and `maxLingering`. */
-class Subscriptions {
+export class Subscriptions {
   readonly #client: Pick<Client, "health">;
   readonly #line: Line;
   readonly #pace: Pace;
   readonly #entries = new Map<string, Entry>();
   /** Those with something to ask for or to leave. */
   readonly #due = new Set<Entry>();
-  /** Those that nobody holds, and when they are left. */
-  readonly #lingering = new Map<Entry, number>();
-  #timer: TimerHandle | undefined;
-  /** When it fires; `Infinity`: there is none. */
-  #timerAt = Infinity;
+  /** Those that nobody holds. */
+  readonly #lingering: Linger<Entry>;
+  readonly #keeper: Keeper;
 
-  constructor(client: Pick<Client, "on" | "health" | "status">, line: Line) {
+  constructor(client: Pick<Client, "on" | "health">, line: Line, keeper: Keeper) {
     this.#client = client;
     this.#line = line;
+    this.#keeper = keeper;
+    this.#lingering = new Linger(line.clock, maxLingering, (entry) => {
+      entry.dropped = true;
+      this.#due.add(entry);
+      this.#pace.ask();
+    });
     this.#pace = new Pace(line.clock, frameEveryMs, () => this.#flush());
     line.on("verdict", (verdict) => this.#judge(verdict));
     client.on("status", (status) => {
@@ -85,7 +92,7 @@ class Subscriptions {
   acquire(name: string, wanted: Wanted, holder: Holder): Subscription {
     const entry = this.#entries.get(name) ?? this.#open(name, wanted);
     entry.dropped = false;
-    if (this.#lingering.delete(entry)) this.#arm();
+    this.#lingering.delete(entry);
     const { token } = wanted;
     const renews = token !== undefined && token !== entry.wanted.token;
     const lost = entry.error !== null && this.#line.enveloped;
@@ -94,9 +101,13 @@ class Subscriptions {
     if (renews || lost) this.#ask(entry);
     entry.holders = [...entry.holders, holder];
     let held = true;
+    const isOn = (): boolean => this.#isOn(entry);
     return {
       get status() {
         return entry.status;
+      },
+      get on() {
+        return isOn();
       },
       get error() {
         return entry.error;
@@ -105,7 +116,7 @@ class Subscriptions {
         if (!held) return;
         held = false;
         entry.holders = entry.holders.filter((other) => other !== holder);
-        if (entry.holders.length === 0) this.#linger(entry, lingerMs);
+        if (entry.holders.length === 0) this.#lingering.add(entry, lingerMs);
       },
     };
   }
@@ -116,7 +127,8 @@ class Subscriptions {
     const error = enveloped
       ? null
       : new UsageError("usage.unsupported", "expected a dialect that has channels, got plain");
-    const entry = { name, holders: [], status, error, wanted, asked: false, again: false, dropped: false } as const;
+    const flags = { asked: false, again: false, dropped: false };
+    const entry: Entry = { name, holders: [], status, error, wanted, link: 0, ...flags };
     this.#entries.set(name, entry);
     if (enveloped) this.#ask(entry);
     return entry;
@@ -128,41 +140,9 @@ class Subscriptions {
     this.#pace.ask();
   }
 
-  #linger(entry: Entry, lingerMs: number): void {
-    this.#lingering.set(entry, this.#line.clock.now() + lingerMs);
-    const [oldest] = this.#lingering.keys();
-    if (lingerMs <= 0) this.#drop(entry);
-    else if (oldest && this.#lingering.size > maxLingering) this.#drop(oldest);
-    this.#arm();
-  }
-
-  #drop(entry: Entry): void {
-    this.#lingering.delete(entry);
-    entry.dropped = true;
-    this.#due.add(entry);
-    this.#pace.ask();
-  }
-
-  #arm(): void {
-    const dueAt = Math.min(...this.#lingering.values());
-    if (dueAt === this.#timerAt) return;
-    const { clock } = this.#line;
-    if (this.#timer) clock.clearTimer(this.#timer);
-    this.#timerAt = dueAt;
-    this.#timer = dueAt === Infinity ? undefined : clock.setTimer(() => this.#woke(), Math.max(0, dueAt - clock.now()));
-  }
-
-  #woke(): void {
-    this.#timerAt = Infinity;
-    const now = this.#line.clock.now();
-    for (const [entry, dueAt] of this.#lingering) if (dueAt <= now) this.#drop(entry);
-    this.#arm();
-  }
-
   /** Nothing will come for a while: nothing waits for it. */
   #rest(): void {
-    for (const entry of this.#lingering.keys()) this.#drop(entry);
-    this.#arm();
+    this.#lingering.end();
     this.#pace.now();
   }
 
@@ -171,7 +151,10 @@ class Subscriptions {
     this.#due.clear();
     const wanted = due.filter(({ asked, dropped }) => !asked && !dropped);
     const left = due.filter(({ dropped }) => dropped);
-    for (const { name } of left) this.#entries.delete(name);
+    for (const { name } of left) {
+      this.#entries.delete(name);
+      this.#keeper.left(name);
+    }
     this.#leave(left.filter(({ asked, borrowed }) => asked && borrowed !== true).map(({ name }) => name));
     if (wanted.length === 0) return;
     const others = new Set(this.#client.health().streams.map(({ channel }) => channel));
@@ -209,11 +192,21 @@ class Subscriptions {
     }
     entry.again = false;
     const { verdict: name } = verdict;
+    entry.link = this.#line.link;
     if (name !== "refused" && name !== "ended") return this.#move(entry, "live", verdict);
     const { code, message } = name === "refused" ? verdict.error : ended;
     // The gateway's codes are ours; one of a later version is passed on as it is.
     const error = new GatewayError(code as GatewayError["code"], `${entry.name}: ${message}`);
     this.#move(entry, name, verdict, error);
+  }
+
+  isOn(name: string): boolean {
+    const entry = this.#entries.get(name);
+    return entry !== undefined && this.#isOn(entry);
+  }
+
+  #isOn({ status, link }: Entry): boolean {
+    return status === "live" && link === this.#line.link;
   }
 
   #lost(): void {
@@ -229,6 +222,7 @@ class Subscriptions {
     const previous = entry.status;
     entry.status = status;
     entry.error = error;
+    this.#keeper.moved(entry.name, { status, error, on: this.#isOn(entry) });
     for (const holder of entry.holders) holder(status, previous, verdict);
   }
 }
