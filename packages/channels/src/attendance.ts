@@ -129,12 +129,13 @@ export class Attendance {
     else this.#channels.delete(channel);
   }
 
-  #flush(): void {
-    if (this.#line.link === 0) return;
-    const frame = this.#table.next(() => this.#line.ref(), this.#isOn);
-    if (!frame) return;
+  #flush(): boolean {
+    const frame = this.#line.link === 0 ? null : this.#table.next(() => this.#line.ref(), this.#isOn);
+    if (!frame) return false;
     this.#line.send(frame);
+    // What did not fit comes in its turn.
     if (this.#table.due) this.#pace.ask();
+    return true;
   }
 
   #answered(frame: PresentFrame): void {

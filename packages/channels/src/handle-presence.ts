@@ -24,6 +24,7 @@ type AnyEvents = { [Name in keyof PresenceEvents]: PresenceEvents[Name] };
 export class HandlePresence implements Presence, Attendant {
   readonly #channel: string;
   readonly #hub: Hub;
+  readonly #wanted: { readonly rewind: number; readonly token?: string };
   /** Why nothing can be asked for, or null. */
   readonly #trouble: () => TrunklineError | null;
   readonly #emitter: Emitter<AnyEvents>;
@@ -33,8 +34,10 @@ export class HandlePresence implements Presence, Attendant {
   #status: PresenceStatus = "idle";
   #closed = false;
 
-  constructor(channel: string, hub: Hub, trouble: () => TrunklineError | null) {
+  /** @param token the permission that the channel is asked for with */
+  constructor(channel: string, hub: Hub, token: string | undefined, trouble: () => TrunklineError | null) {
     this.#channel = channel;
+    this.#wanted = { rewind: 0, ...(token !== undefined && { token }) };
     this.#hub = hub;
     this.#trouble = trouble;
     this.#emitter = createEmitter((cause, event) =>
@@ -157,7 +160,7 @@ export class HandlePresence implements Presence, Attendant {
     watcher: Watcher<Change>,
   ): Watched<Source> {
     const stream = companion(kind, this.#channel);
-    const subscription = this.#hub.subscriptions.acquire(stream, { rewind: 0 }, () => {
+    const subscription = this.#hub.subscriptions.acquire(stream, this.#wanted, () => {
       this.#move();
       if (subscription.error) this.#emit("error", subscription.error);
     });

@@ -55,7 +55,9 @@ export class Handle {
     const { hub } = around;
     this.#subscription = hub.subscriptions.acquire(name, wanted, (...change) => this.#changed(...change));
     this.#unroute = hub.route(name, this);
-    this.presence = new HandlePresence(name, hub, () => (this.#closed ? this.#over() : this.#subscription.error));
+    this.presence = new HandlePresence(name, hub, wanted.token, () =>
+      this.#closed ? this.#over() : this.#subscription.error,
+    );
   }
 
   get status(): ChannelStatus | "closed" {

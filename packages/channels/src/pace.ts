@@ -1,15 +1,18 @@
 import type { Clock, TimerHandle } from "@trunkline/core/ports";
 
-/** Does something that many ask for: once for all who ask in one turn, and then not again before `everyMs` have passed. */
+/**
+ * Does something that many ask for: once for all who ask in one turn, and then not again before `everyMs` have passed. `run` returns
+ * whether there was anything to do.
+ */
 export class Pace {
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #run: () => void;
+  readonly #run: () => boolean;
   #lastAt = -Infinity;
   #timer: TimerHandle | undefined;
   #asked = false;
 
-  constructor(clock: Clock, everyMs: number, run: () => void) {
+  constructor(clock: Clock, everyMs: number, run: () => boolean) {
     this.#clock = clock;
     this.#everyMs = everyMs;
     this.#run = run;
@@ -29,7 +32,8 @@ export class Pace {
     this.#asked = false;
     if (this.#timer) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
+    const before = this.#lastAt;
     this.#lastAt = this.#clock.now();
-    this.#run();
+    if (!this.#run()) this.#lastAt = before;
   }
 }

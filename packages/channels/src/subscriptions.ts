@@ -146,17 +146,18 @@ export class Subscriptions {
     this.#pace.now();
   }
 
-  #flush(): void {
+  #flush(): boolean {
     const due = [...this.#due];
     this.#due.clear();
     const wanted = due.filter(({ asked, dropped }) => !asked && !dropped);
-    const left = due.filter(({ dropped }) => dropped);
-    for (const { name } of left) {
+    const dropped = due.filter((entry) => entry.dropped);
+    for (const { name } of dropped) {
       this.#entries.delete(name);
       this.#keeper.left(name);
     }
-    this.#leave(left.filter(({ asked, borrowed }) => asked && borrowed !== true).map(({ name }) => name));
-    if (wanted.length === 0) return;
+    const left = dropped.filter(({ asked, borrowed }) => asked && borrowed !== true).map(({ name }) => name);
+    this.#leave(left);
+    if (wanted.length === 0) return left.length > 0;
     const others = new Set(this.#client.health().streams.map(({ channel }) => channel));
     for (const entry of wanted) {
       entry.asked = true;
@@ -166,6 +167,7 @@ export class Subscriptions {
       this.#line,
       wanted.map((entry) => ({ channel: entry.name, ...entry.wanted })),
     );
+    return true;
   }
 
   #leave(names: readonly string[]): void {
