@@ -1,12 +1,14 @@
 import { createChannels } from "@trunkline/channels";
 import type { Transport } from "@trunkline/core/ports";
 import type { GatewayOptions } from "@trunkline/gateway";
+import { instrumentClient } from "@trunkline/opentelemetry";
 import { webSocketTransport } from "@trunkline/transport-node";
 import { type Client, createClient } from "trunkline";
 import { eventStreamTransport } from "trunkline/event-stream";
 import { expect, it, onTestFinished } from "vitest";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
 import { oldBroker } from "../support/old-broker.ts";
+import { recordTelemetry } from "../support/telemetry.ts";
 import { type StartedGateway, startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
@@ -91,6 +93,22 @@ it.each([
   expect([ann.errors, bob.errors]).toEqual([[], []]);
 });
 
+it("an instrumented client has channels as any other, and the span of an event around their listeners", async () => {
+  const started = await start();
+  const telemetry = recordTelemetry();
+  const { client, channels } = join(started.url);
+  const instrumented = createChannels(instrumentClient(client, telemetry));
+  onTestFinished(() => instrumented.close());
+  const [traced, bare] = [instrumented.open("chat"), channels.open("chat")];
+  const heard: unknown[] = [];
+  for (const handle of [traced, bare]) handle.on("message", (data) => heard.push(data));
+  await Promise.all([traced.ready(), bare.ready()]);
+  await traced.publish("message", 1);
+  await until("both heard it", () => heard.length === 2);
+  expect(telemetry.spans("process message")).toHaveLength(1);
+  expect((await traced.history()).events).toHaveLength(1);
+});
+
 it("a channel that is not allowed is refused, and the others are not", async () => {
   const started = await start();
   const { channels, errors } = join(started.url);
@@ -113,10 +131,11 @@ it("500 channels are asked for in one frame, resume in one, and miss nothing mea
   await Promise.all(handles.map((handle) => handle.ready()));
   expect(sent).toHaveLength(1);
   expect(sent[0]?.filter((type) => type !== "pong")).toEqual(["hello"]);
-  const connection = () => [...started.gateway.connections()][0];
-  connection()?.close(1012);
-  await until("it is away", () => client.status !== "connected");
+  const statuses: string[] = [];
+  client.on("status", (status) => statuses.push(status));
+  for (const connection of started.gateway.connections()) connection.close(1012);
   for (const n of [1, 250, 500]) await say(started, `room-${n}`, n);
+  await until("it was away, and is back", () => statuses.join() === "reconnecting,connected");
   await Promise.all(handles.map((handle) => handle.ready()));
   for (const n of [1, 250, 500]) await say(started, `room-${n}`, -n);
   await until("all came", () => [1, 250, 500].every((n) => heard.get(`room-${n}`)?.length === 2));

@@ -10,6 +10,7 @@ import {
   type StreamRequest,
 } from "@trunkline/core/wire";
 import type { Channel } from "./channel.ts";
+import { dispatchOf } from "./dispatch.ts";
 import { Handle, type Surroundings } from "./handle.ts";
 import { HistoryRequests } from "./history-requests.ts";
 import { hubOf } from "./hub.ts";
@@ -65,6 +66,7 @@ export function createChannels<C extends Contract = Contract>(
 
   const around: Surroundings = {
     hub,
+    dispatch: dispatchOf(anyClient),
     history,
     outbox: () => (options.outbox ?? (own ??= createOutbox(client))) as unknown as Outbox,
     connected: async () => {

@@ -4,6 +4,7 @@ import { createEmitter, type Emitter } from "@trunkline/core/emitter";
 import { type TrunklineError, UsageError } from "@trunkline/core/errors";
 import { type Deferred, deferred, wait, type WaitOptions } from "@trunkline/core/modules";
 import { type PublishReceipt, reservedEventNames, type StreamRequest, type Verdict } from "@trunkline/core/wire";
+import type { Dispatch } from "./dispatch.ts";
 import { HandlePresence } from "./handle-presence.ts";
 import type { HistoryOptions, HistoryPage, HistoryRequests } from "./history-requests.ts";
 import type { Hub } from "./hub.ts";
@@ -14,6 +15,7 @@ type Args = [first?: unknown, second?: unknown];
 /** What all handles of one `createChannels` have in common. */
 export interface Surroundings {
   readonly hub: Hub;
+  readonly dispatch: Dispatch;
   readonly history: HistoryRequests;
   /** Made at first use. */
   readonly outbox: () => Pick<Outbox, "publish">;
@@ -54,7 +56,7 @@ export class Handle {
     );
     const { hub } = around;
     this.#subscription = hub.subscriptions.acquire(name, wanted, (...change) => this.#changed(...change));
-    this.#unroute = hub.route(name, this);
+    this.#unroute = around.dispatch.add(name, this);
     this.presence = new HandlePresence(name, hub, wanted.token, () =>
       this.#closed ? this.#over() : this.#subscription.error,
     );
