@@ -191,6 +191,30 @@ it("D-25 listeners of a module hear what is said on channels, and answer it", as
   expect(tail.events[0]).toMatchObject({ event: "seen", data: 7 });
 });
 
+it("D-25 the raw door is open where the config file says", async () => {
+  const config = join(folder, "raw.config.json");
+  await writeFile(
+    config,
+    JSON.stringify({ port: 0, raw: { prefix: "/live/" }, anonymous: { mayListen: ["news"] }, apiKeys: [key] }),
+  );
+  const gateway = trunkline(["start", "--config", config]);
+  const url = await urlOf(gateway);
+  const texts: string[] = [];
+  const socket = new WebSocket(`${url.replace("http", "ws")}/live/news`);
+  socket.addEventListener("message", ({ data }) => texts.push(String(data)));
+  await new Promise((resolve, reject) => {
+    socket.addEventListener("open", resolve);
+    socket.addEventListener("error", reject);
+  });
+  const published = trunkline(["publish", "message", '"new model!"', "--channel", "n*", "--url", url], {
+    TRUNKLINE_API_KEY: key,
+  });
+  expect(await published.exited).toBe(0);
+  await until("it came", () => texts.length === 1);
+  expect(texts).toEqual(["new model!"]);
+  socket.close();
+});
+
 it("D-25 a chat with its history and who is there takes a config file, and no code", async () => {
   const config = join(folder, "chat.config.json");
   const rights = ["chat.*"];
@@ -229,6 +253,12 @@ it("D-25 a chat with its history and who is there takes a config file, and no co
 it.each([
   ["broken.json", "{\n  port: 1\n}", /broken\.json:2:3: broken JSON: expected JSON, got "p"/],
   ["unknown.json", '{"prot":1}', /unknown\.json: unknown key "prot"; did you mean "port"\?/],
+  [
+    "nested.json",
+    '{"pages":{"secrte":"hunter2"}}',
+    /nested\.json: unknown key "pages\.secrte"; did you mean "pages\.secret"\?/,
+  ],
+  ["short.json", '{"pages":{"secret":"hunter2"}}', /pages\.secret: expected at least 32 characters, got 7/],
   ["type.json", '{"apiKeys":"hunter2"}', /type\.json: apiKeys: expected an array of non-empty strings, got a string/],
 ])("exits 2 on the config file %s, naming file and key", async (name, content, message) => {
   await writeFile(join(folder, name), content);

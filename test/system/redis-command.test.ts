@@ -1,8 +1,11 @@
 // `--redis` and `REDIS_URL`: the command and the playground on a Redis.
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { redisBroker, redisRegistry } from "@trunkline/broker-redis";
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from "vitest";
 import { type Running, command, endCommands, trunkline } from "../support/command.ts";
 import { type RedisServer, startRedisServer } from "../support/redis-server.ts";
+import { startGateway } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
+import { Visitor, pageSecret } from "../support/visitor.ts";
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -29,6 +32,35 @@ it("two gateways of the command are one: published at one, heard at the other; b
     expect(await each.exited).toBe(0);
     expect(each.stdout + each.stderr).not.toContain("hunter2");
   }
+});
+
+it("D-25 a page that an app subscribes by its own gateway is heard at the command's, over Redis", async () => {
+  const broker = redisBroker({ url: redis() });
+  const registry = redisRegistry({ url: redis() });
+  const app = await startGateway({ broker, pages: { secret: pageSecret, registry } });
+  onTestFinished(async () => {
+    await app.gateway.close({ drainMs: 0 });
+    await Promise.all([broker.close(), registry.close()]);
+  });
+  const visitor = new Visitor();
+  const page = await visitor.load(app.gateway);
+  await page.subscribe("news");
+  await app.gateway.push("before", "news");
+  const started = trunkline(["start", "--port", "0"], { TRUNKLINE_PAGE_SECRET: pageSecret, REDIS_URL: redis() });
+  const url = `${(await urlOf(started)).replace("http", "ws")}/api/ws/v1/events`;
+  const socket = await visitor.connect(url, page);
+  await app.gateway.push("after", "n*s");
+  await until("both came", () => socket.events.length === 2);
+  expect(socket.events.map(({ channel, data }) => [channel, data])).toEqual([
+    ["news", "before"],
+    ["news", "after"],
+  ]);
+  await app.gateway.pushTo(page.key, "news", "for you");
+  await until("it came", () => socket.events.length === 3);
+  expect(socket.events[2]).toMatchObject({ data: "for you", for: "news" });
+  started.kill("SIGTERM");
+  expect(await started.exited).toBe(0);
+  expect(started.stdout + started.stderr).not.toContain(pageSecret);
 });
 
 it("a gateway without its Redis runs, says why, and is not ready until it has it", async () => {

@@ -4,7 +4,7 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "@trunkline/core/errors";
 import type { Contract } from "@trunkline/core/wire";
-import type { GatewayOptions, JwtOptions } from "@trunkline/gateway";
+import type { GatewayOptions, JwtOptions, PagesOptions } from "@trunkline/gateway";
 import { lineAndColumn, readJson } from "./json-problem.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import {
@@ -34,6 +34,7 @@ type Passed = Pick<
   | "authorizePresence"
   | "presence"
   | "listeners"
+  | "raw"
   | "history"
   | "serialize"
 >;
@@ -50,6 +51,8 @@ export interface FileConfig extends Passed {
   readonly origins?: readonly string[];
   /** Which tokens are taken: what `jwt` of the gateway takes; from JSON all but its functions. */
   readonly jwt?: JwtOptions;
+  /** Page sessions; the secret may come from the environment. With `redis` what they are subscribed to is there. */
+  readonly pages?: Partial<Omit<PagesOptions, "registry">>;
   readonly redis?: string;
   readonly logLevel?: LogLevel;
   /** What `defineContract` returns; in JSON `{"events": {"NAME": {"delivery": "log" | "volatile"}}}`. */
@@ -64,9 +67,17 @@ const checks: { readonly [Key in keyof Required<FileConfig>]: Check } = {
   anonymous: wordOrShape([true, false], { mayListen: texts, mayPublish: texts, mayAttend: texts }),
   origins: texts,
   jwt: expected('an object such as {"jwksUrl": "https://id.example.com/jwks.json"}', isObject),
+  pages: shape({
+    secret: text,
+    account: text,
+    session: shape({ get: action, set: action }),
+    timeouts: shape({ initialMs: whole, disconnectMs: whole }),
+    onUnknownConnection: expected('"silent" or "reject"', (value) => value === "silent" || value === "reject"),
+  }),
   redis: text,
   logLevel: expected(`one of ${logLevels.join(", ")}`, (value) => logLevels.some((level) => level === value)),
   contract: expected('an object such as {"events": {"cursor.moved": {"delivery": "volatile"}}}', isContract),
+  raw: wordOrShape([true, false], { prefix: text }),
   presence: wordOrShape([false], { graceMs: whole, leaseMs: whole, maxMembers: whole }),
   history: shape({ count: whole, ageMs: whole }),
   authenticate: actions,

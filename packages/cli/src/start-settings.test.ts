@@ -115,6 +115,15 @@ it.each([
   expect(refused).not.toThrow(/hunter2/);
 });
 
+it("TRUNKLINE_PAGE_SECRET lets visitors in by their page, in place of the file's secret alone", () => {
+  const [secret, timeouts] = ["s".repeat(32), { initialMs: 5 }];
+  const env = { TRUNKLINE_PAGE_SECRET: secret };
+  expect(resolveStart(none, env, {}).pages).toEqual({ secret });
+  expect(resolveStart(none, env, { pages: { secret: "hunter2", timeouts } }).pages).toEqual({ secret, timeouts });
+  expect(resolveStart(none, {}, { pages: { secret, timeouts } }).pages).toEqual({ secret, timeouts });
+  expect(() => resolveStart(none, {}, { pages: { timeouts } })).toThrow(/TRUNKLINE_PAGE_SECRET.*pages\.secret/);
+});
+
 it("TRUNKLINE_TOKEN_SECRET says which tokens are taken, in place of the file's key alone", () => {
   const secret = "s".repeat(32);
   expect(resolveStart(none, { TRUNKLINE_TOKEN_SECRET: secret }, {}).jwt).toEqual({ secret });

@@ -2,7 +2,7 @@
 import { redisUrlProblem } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
 import { channelProblem } from "@trunkline/core/wire";
-import type { JwtOptions } from "@trunkline/gateway";
+import type { JwtOptions, PagesOptions } from "@trunkline/gateway";
 import { type FileConfig, isPort } from "./config-file.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { nearest } from "@trunkline/core/nearest";
@@ -27,6 +27,7 @@ const passed = [
   "authorizePresence",
   "presence",
   "listeners",
+  "raw",
   "serialize",
 ] as const;
 
@@ -40,6 +41,8 @@ export interface StartSettings extends Pick<FileConfig, (typeof passed)[number]>
   readonly origins: readonly string[];
   /** Which tokens are taken; absent: none. */
   readonly jwt?: JwtOptions;
+  /** Absent: no page sessions. */
+  readonly pages?: PagesOptions;
   readonly logLevel: LogLevel;
   /** Where streams live; absent: in this process. May hold a password. */
   readonly redis?: string;
@@ -81,6 +84,7 @@ export function resolveStart(
     ["publicKeys", file.publicKeys],
   ]) ?? ["--public-key", []];
   const jwt = resolveJwt(env["TRUNKLINE_TOKEN_SECRET"], file.jwt);
+  const pages = resolvePages(env["TRUNKLINE_PAGE_SECRET"], file.pages);
   const settings = {
     host: flags.host ?? nonEmpty(env["HOST"]) ?? file.host ?? startDefaults.host,
     port: resolvePort(flags.port, nonEmpty(env["PORT"]), file.port),
@@ -90,6 +94,7 @@ export function resolveStart(
     origins: nonEmptyList(flags.origin) ?? file.origins ?? [],
     logLevel: resolveLevel(flags["log-level"]) ?? file.logLevel ?? startDefaults.logLevel,
     ...(jwt === undefined ? {} : { jwt }),
+    ...(pages === undefined ? {} : { pages }),
     ...passedOf(file),
     ...(redis === undefined ? {} : { redis }),
   };
@@ -98,10 +103,11 @@ export function resolveStart(
     settings.publicKeys.length === 0 &&
     jwt === undefined &&
     file.authenticate === undefined &&
+    pages === undefined &&
     settings.anonymous === false
   ) {
     throw bad(
-      "nobody could connect: give a key with --api-key KEY (or TRUNKLINE_API_KEY), set TRUNKLINE_TOKEN_SECRET, or say --anonymous to let anyone listen",
+      "nobody could connect: give a key with --api-key KEY (or TRUNKLINE_API_KEY), set TRUNKLINE_TOKEN_SECRET or TRUNKLINE_PAGE_SECRET, or say --anonymous to let anyone listen",
     );
   }
   return settings;
@@ -133,6 +139,16 @@ function resolveJwt(secret: string | undefined, file: JwtOptions | undefined): J
   if (given === undefined) return file;
   const { publicKey: _, jwks: __, jwksUrl: ___, ...rest } = file ?? {};
   return { ...rest, secret: given };
+}
+
+/** The secret of the environment takes the place of the file's. */
+function resolvePages(secret: string | undefined, file: FileConfig["pages"]): PagesOptions | undefined {
+  const given = nonEmpty(secret) ?? file?.secret;
+  if (given !== undefined) return { ...file, secret: given };
+  if (file === undefined) return undefined;
+  throw bad(
+    "pages: expected a secret: set TRUNKLINE_PAGE_SECRET, such as to `openssl rand -base64 48`, or pages.secret",
+  );
 }
 
 function resolvePort(flag: string | undefined, environment: string | undefined, file: number | undefined): number {

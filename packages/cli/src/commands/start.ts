@@ -1,4 +1,4 @@
-import { redisBroker } from "@trunkline/broker-redis";
+import { redisBroker, redisRegistry } from "@trunkline/broker-redis";
 import { UsageError } from "@trunkline/core/errors";
 import { publishPath, version } from "@trunkline/core/wire";
 import { createGateway, jwt } from "@trunkline/gateway";
@@ -18,7 +18,8 @@ export const start = defineCommand({
     "Runs until SIGINT or SIGTERM, then lets its connections leave and exits 0. Everything is kept in memory, unless",
     "--redis says where: then any number of gateways are one. A flag wins over the environment, the environment over the config",
     "file. Only loopback can connect unless --host says otherwise. TRUNKLINE_TOKEN_SECRET, or `jwt` in the config file, says which",
-    "tokens are taken besides the keys. What the config file may hold besides these flags, its README lists.",
+    "tokens are taken besides the keys; TRUNKLINE_PAGE_SECRET, or `pages`, lets visitors in by their page. The config file holds what",
+    "these flags say, and anonymous, contract, history, jwt, listeners, pages, presence, raw and functions: the README lists them all.",
   ].join("\n"),
   flags: {
     host: { type: "string", value: "HOST", help: `address to listen on (HOST; default ${startDefaults.host})` },
@@ -73,7 +74,7 @@ export const start = defineCommand({
 
 /** Until a signal has ended it. */
 async function serve(settings: StartSettings, io: Io, output: Output): Promise<ExitCode> {
-  const { host, port, logLevel, redis, jwt: tokens, authenticate = [], authorize, ...options } = settings;
+  const { host, port, logLevel, redis, jwt: tokens, authenticate = [], authorize, pages, ...options } = settings;
   const logger = createLineLogger({
     level: logLevel,
     format: io.stderrIsTerminal ? "human" : "json",
@@ -84,14 +85,19 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   const { history } = options;
   const broker =
     redis === undefined ? undefined : redisBroker({ url: redis, logger, ...(history !== undefined && { history }) });
+  const registry = redis === undefined || pages === undefined ? undefined : redisRegistry({ url: redis, logger });
   const authenticators = [...(tokens === undefined ? [] : [jwt(tokens)]), ...[authenticate].flat()];
   const gateway = createGateway({
     ...options,
     ...(authenticators.length > 0 && { authenticate: authenticators }),
     ...(broker !== undefined && { broker }),
+    ...(pages !== undefined && { pages: { ...pages, ...(registry !== undefined && { registry }) } }),
     logger,
     authorize: (request) => request.principal.kind === "secret" || (authorize?.(request) ?? false),
   });
+  const closeShared = async (): Promise<void> => {
+    await Promise.all([broker?.close(), registry?.close()]);
+  };
   const told = untilTold(io);
   let address: { readonly port: number };
   try {
@@ -99,7 +105,7 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   } catch (error) {
     output.note(`trunkline start: ${explainListen(error, host, port)}`);
     await gateway.close({ drainMs: 0 });
-    await broker?.close();
+    await closeShared();
     return ExitCode.failed;
   }
   output.print(welcome(`http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, settings));
@@ -107,7 +113,7 @@ async function serve(settings: StartSettings, io: Io, output: Output): Promise<E
   if (io.stderrIsTerminal)
     output.note("Connections are asked to leave; Ctrl-C again in a second or later quits at once.");
   await gateway.close();
-  await broker?.close();
+  await closeShared();
   logger.info("stopped");
   return ExitCode.ok;
 }
