@@ -1,15 +1,17 @@
+import { version } from "@trunkline/core/wire";
 import { expect, it } from "vitest";
 import { connectPlain, connectV1, openLink, positionIn, sayHello } from "../support/frame-client.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
-it("W-03 connected is the first frame: exactly so in the plain dialect, with verdicts in trunkline.v1", async () => {
+it("W-03 P-37 connected is the first frame: exactly so in the plain dialect, with version and verdicts in trunkline.v1", async () => {
   const { socketUrl } = await startGateway();
   const plain = await connectPlain(socketUrl, testKeys.acme);
   expect(plain.frames[0]).toBe('{"type":"connected"}');
   const v1 = await connectV1(socketUrl, { token: testKeys.acme });
   expect(v1.messages[0]).toMatchObject({
     type: "connected",
+    server: `trunkline-gateway/${version}`,
     heartbeatMs: 25_000,
     limits: { frameBytes: 65_536, subscriptions: 1000 },
     features: [],

@@ -43,6 +43,7 @@ import { Attendance } from "./presence/attendance.ts";
 import { noPresence } from "./presence/attending.ts";
 import type { Member } from "./presence/member.ts";
 import { Presence, membersFrom } from "./presence/presence.ts";
+import { publishLog } from "./publish-log.ts";
 import { type DisconnectOptions, Revocation } from "./revocation.ts";
 import { Roster } from "./roster.ts";
 import { SessionDriver, type SessionHost } from "./session-driver.ts";
@@ -102,6 +103,10 @@ class NodeGateway implements Gateway {
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
     warnOfMemory(options.broker, logger);
+    const { logPayload } = options;
+    const onUnlogged = (cause: unknown): void => this.#events.callbackFailed("logPayload", cause);
+    const log = options.logger && publishLog({ logger, logPayload, onFailure: onUnlogged });
+    const observer = publishObserver(stats, log);
     // A broker of the gateway's own has no other gateways.
     const others = options.broker ?? null;
     const onError = (error: unknown): void => this.#events.report(error);
@@ -123,7 +128,7 @@ class NodeGateway implements Gateway {
             clock,
             givenClock: options.clock,
             maxEventBytes: limits.eventBytes,
-            observer: publishObserver(stats),
+            observer,
             readRequest: (source) => reception.readRequest(source),
             isClosed: () => this.#closed,
             onError,
@@ -180,7 +185,7 @@ class NodeGateway implements Gateway {
       broker,
       contract: options.contract,
       maxEventBytes: limits.eventBytes,
-      stats,
+      observer,
       clock,
       logger,
       isClosed: () => this.#closed,

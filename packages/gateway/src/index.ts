@@ -53,6 +53,7 @@ export { type Member } from "./presence/member.ts";
 export { type Page, type PageChannels } from "./pages/page.ts";
 export { type PagesOptions } from "./pages/page-options.ts";
 export { type NeutralPage, type PageRequest } from "./pages/pages.ts";
+export { type LogPayload, type LoggedEvent } from "./publish-log.ts";
 export { type DisconnectOptions } from "./revocation.ts";
 export {
   type DecideScope,

@@ -80,8 +80,8 @@ export function countRefused(stats: GatewayStats, code: string): void {
   stats.refused.set(code, (stats.refused.get(code) ?? 0) + 1);
 }
 
-/** Counts publishes in `stats`. */
-export function publishObserver(stats: GatewayStats): PublishObserver {
+/** Counts publishes in `stats`. `saw` hears of each event that is accepted. */
+export function publishObserver(stats: GatewayStats, saw?: PublishObserver["saw"]): PublishObserver {
   const { publishDuration, published } = stats;
   return {
     refused: (code) => countRefused(stats, code),
@@ -92,6 +92,7 @@ export function publishObserver(stats: GatewayStats): PublishObserver {
       publishDuration.buckets[bucket] = (publishDuration.buckets[bucket] ?? 0) + 1;
       publishDuration.sumMs += durationMs;
     },
+    saw,
   };
 }
 

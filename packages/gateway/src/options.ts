@@ -11,6 +11,7 @@ import type { Connection } from "./connection.ts";
 import { isListener, listenerProblem } from "./listener-problem.ts";
 import { unknownOptions } from "./option-names.ts";
 import type { AuthorizePresence } from "./presence/attendance.ts";
+import type { LogPayload } from "./publish-log.ts";
 import { rawPrefixOf } from "./raw-path.ts";
 import type { DecideScope } from "./scope.ts";
 import { type PagesOptions, pagesProblems } from "./pages/page-options.ts";
@@ -175,6 +176,11 @@ export interface GatewayOptions {
   readonly drainMs?: number;
   /** @defaultValue silent */
   readonly logger?: Logger;
+  /**
+   * What of an event's payload may stand in the log: with it, the line that is written at level debug of each event that is accepted holds what this
+   * returns. A throw is told to `error`. @defaultValue absent: no line holds a payload
+   */
+  readonly logPayload?: LogPayload;
   /** @defaultValue the system's */
   readonly clock?: Clock;
 }
@@ -226,6 +232,7 @@ const optionNames: Readonly<Record<keyof GatewayOptions, true>> = {
   limits: true,
   drainMs: true,
   logger: true,
+  logPayload: true,
   clock: true,
   enabled: true,
 };
@@ -308,6 +315,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   };
   if (scope !== undefined) callback("scope", scope);
   if (options.authorizePresence !== undefined) callback("authorizePresence", options.authorizePresence);
+  if (options.logPayload !== undefined) callback("logPayload", options.logPayload);
   const rawPrefix = rawPrefixOf(options.raw, problems);
   for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
   const listeners = isListener(options.listeners) ? [options.listeners] : (options.listeners ?? []);

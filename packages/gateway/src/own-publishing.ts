@@ -11,10 +11,11 @@ import {
   defaultAccount,
 } from "@trunkline/core/publish";
 import { closedError } from "./closed-error.ts";
-import { type GatewayStats, publishObserver } from "./metrics.ts";
 
-export interface OwnPublishingOptions extends Pick<PublishingOptions, "broker" | "contract" | "maxEventBytes"> {
-  readonly stats: GatewayStats;
+export interface OwnPublishingOptions extends Pick<
+  PublishingOptions,
+  "broker" | "contract" | "maxEventBytes" | "observer"
+> {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly isClosed: () => boolean;
@@ -27,7 +28,7 @@ export class OwnPublishing {
 
   constructor(options: OwnPublishingOptions) {
     this.#options = options;
-    this.publishing = createPublishing({ ...options, observer: publishObserver(options.stats) });
+    this.publishing = createPublishing(options);
   }
 
   /** @throws {UsageError} `usage.bad-argument` when `account` can't be one */

@@ -1,4 +1,4 @@
-/** Where lines go. No line holds a payload or a secret. The client's default is silent. */
+/** Where lines go. No line holds a secret, nor a payload unless somebody asked for it. The client's default is silent. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;

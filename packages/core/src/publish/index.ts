@@ -6,6 +6,7 @@ export { newEventId } from "./event-id.ts";
 export { EventRegistry, type ResourceAction } from "./event-registry.ts";
 export { patternPushStream, type PatternPush, pushProblem, readPatternPush } from "./pattern-push.ts";
 export {
+  type AcceptedEvent,
   createPublishing,
   operatorPrefix,
   type Publishing,

@@ -31,6 +31,18 @@ export interface PublishObserver {
   refused(code: WireError["code"]): void;
   /** `durationMs`: from the call to the broker's answer. */
   accepted(delivery: Delivery, duplicate: boolean, durationMs: number): void;
+  /** Sees each event that was accepted, repetitions left out. */
+  readonly saw?: ((event: AcceptedEvent) => void) | undefined;
+}
+
+export interface AcceptedEvent {
+  readonly account: string;
+  /** Or the pattern. */
+  readonly channel: string;
+  readonly event: string;
+  readonly data: unknown;
+  /** Of the whole event as JSON. */
+  readonly bytes: number;
 }
 
 /** Where a publish lands, and whose ids its `id` is compared with. */
@@ -135,6 +147,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       }
       const duplicate = appended?.kind === "duplicate";
       observer?.accepted(delivery, duplicate, clock.now() - startedAt);
+      if (!duplicate) observer?.saw?.({ account, channel, event, data: request.data, bytes });
       const { offset, epoch } = appended?.position ?? { offset: 0, epoch: "" };
       return { ok: true, receipt: { stream: channel, offset, epoch }, duplicate };
     },
