@@ -62,6 +62,35 @@ describe.each(Object.keys(brokers))("on %s", (kind) => {
     expect(heard).toEqual(["first", ...Array.from({ length: 50 }, (_, n) => n)]);
   });
 
+  it("D-14 with patterns that overlap, each handler and each socket get an event once, of channels nobody was on too", async () => {
+    const broker = open();
+    const heard: string[] = [];
+    const note =
+      (by: string) =>
+      (message: unknown, { channel }: { readonly channel: string }) =>
+        heard.push(`${by} ${channel} ${String(message)}`);
+    const listener = defineListener(
+      { "chat.lobby": note("name"), "chat.*": note("chat.*"), "*": note("*") },
+      { account: "acme" },
+    );
+    const { gateway, socketUrl } = await startGateway({ broker: broker(), listeners: listener, authorize: servers });
+    const other = await startGateway({ broker: broker() });
+    const client = await connectV1(socketUrl, { token: testKeys.acme, streams: [{ channel: "chat.lobby" }] });
+    const publishers = [gateway.publisher("acme"), other.gateway.publisher("acme")];
+    for (let n = 1; n <= 20; n++) await publishers[n % 2]?.pub(n, { channel: "chat.lobby" });
+    await other.gateway.publisher("acme2").pub("other", { channel: "chat.new" });
+    await other.gateway.publisher("acme").pub("new", { channel: "chat.new" });
+    await until("the last was heard", () => heard.includes("* chat.new new"));
+    await until("the socket got the last", () => client.all("event").some(({ data }) => data === 20));
+    const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
+    for (const by of ["name", "chat.*", "*"]) {
+      const own = heard.filter((line) => line.startsWith(`${by} chat.lobby `));
+      expect(own).toEqual(numbers.map((n) => `${by} chat.lobby ${n}`));
+    }
+    expect(heard.filter((line) => line.includes("chat.new")).sort()).toEqual(["* chat.new new", "chat.* chat.new new"]);
+    expect(client.all("event").map(({ data }) => data)).toEqual(numbers);
+  });
+
   it("D-18 a handler that throws stops neither other listeners nor the sockets on its channel", async () => {
     const broker = open();
     const { heard, listener } = noting("orders");
@@ -110,6 +139,41 @@ describe.each(Object.keys(brokers))("on %s", (kind) => {
     await createOutbox(client).publish("said", "hello", { channel: "echo" });
     expect((await answered)[0]).toBe("hello");
   });
+});
+
+it("D-13 a pattern hears nothing of another namespace on the same Redis", async () => {
+  const heard: unknown[] = [];
+  const listener = defineListener({ "*": (m) => heard.push(m) }, { account: "acme" });
+  const broker = (prefix: string): Broker => opened(redisBroker({ url: redis.url, prefix }));
+  const own = await startGateway({ broker: broker("ns"), listeners: listener });
+  const other = await startGateway({ broker: broker("ns2") });
+  await other.gateway.publisher("acme").pub("theirs", { channel: "a" });
+  await own.gateway.publisher("acme").pub("ours", { channel: "a" });
+  await until("it was heard", () => heard.length > 0);
+  expect(heard).toEqual(["ours"]);
+});
+
+it("finds what was said on the channels it knows while Redis was away, and says that it can't know of others", async () => {
+  const server = await startRedisServer("--appendonly", "yes", "--appendfsync", "always");
+  onTestFinished(() => server.close());
+  const broker = (): Broker => opened(redisBroker({ url: server.url, durable: true }));
+  const heard: unknown[] = [];
+  const gaps: unknown[] = [];
+  const listener = defineListener({ "a.*": (m) => heard.push(m) }, { account: "acme", onGap: (gap) => gaps.push(gap) });
+  const { gateway } = await startGateway({ broker: broker(), listeners: listener });
+  gateway.on("error", () => {});
+  const publisher = gateway.publisher("acme");
+  await publisher.pub(1, { channel: "a.x" });
+  await until("the channel is known", () => heard.length === 1);
+  // What listens is cut off, and events are published before it is back.
+  await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+  await Promise.all([2, 3].map((n) => publisher.pub(n, { channel: "a.x" })));
+  await until("they were heard", () => heard.length >= 3);
+  await until("it was told", () => gaps.length > 0);
+  await publisher.pub(4, { channel: "a.x" });
+  await until("all were heard", () => heard.length >= 4);
+  expect(heard).toEqual([1, 2, 3, 4]);
+  expect(gaps).toEqual([{ channel: "a.*", account: "acme", reason: "unheard" }]);
 });
 
 /** A process of test/support/listener-process.ts, once it is ready. */

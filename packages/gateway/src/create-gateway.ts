@@ -163,7 +163,7 @@ class NodeGateway implements Gateway {
       onAvailable: (available) => (this.#brokerAvailable = available),
       serializerOf: serializerOf(options.serialize, (cause) => this.#events.callbackFailed("serialize", cause)),
     });
-    this.#pushes = pushLine(broker, this.#hub);
+    this.#pushes = pushLine(broker, this.#hub, (push, time) => this.#listeners.onPush(push, time));
     const entrance = linkEntrance(reception.entrance, grants, this.#revocation.line, this.#pushes);
     const links = pages === null ? entrance : pages.before(entrance);
     const { presence: settings } = resolved;
@@ -309,7 +309,7 @@ class NodeGateway implements Gateway {
 
   async ready(): Promise<void> {
     this.#expectOpen("ready");
-    await this.#listeners.ready();
+    await Promise.all([this.#listeners.ready(), this.#listeners.size > 0 ? this.#pushes.ready() : undefined]);
   }
 
   handle(request: IncomingMessage, response: ServerResponse): boolean {

@@ -21,6 +21,11 @@ export class ListenerGaps {
     this.#tell(listener, { channel, account: listener.account, ...what });
   }
 
+  /** The broker was away, and what began meanwhile under a pattern can't be known. */
+  tellUnheard(listener: ChannelListener, pattern: string): void {
+    this.#tell(listener, { channel: pattern, account: listener.account, reason: "unheard" });
+  }
+
   #tell(listener: ChannelListener, gap: ListenerGap): void {
     this.#logger.warn("a listener missed events", { listener: listener.name, ...gap });
     dispatchGap(listener, gap, this.#onError);

@@ -148,7 +148,7 @@ it("is inside its account: names of another one mean nothing to it", async () =>
 
 /** A broker whose deliveries can be lost on the way, and that can be away. */
 function lossy(broker: Broker) {
-  const wire = { lost: false, failures: 0 };
+  const wire = { lost: false, failures: 0, listeners: [] as BrokerListener[] };
   const via: Broker = {
     name: "lossy",
     append: (name, append) => broker.append(name, append),
@@ -156,13 +156,15 @@ function lossy(broker: Broker) {
     heads: (names) => (wire.failures-- > 0 ? Promise.reject(new Error("away")) : broker.heads(names)),
     read: (name, from, limit) => broker.read(name, from, limit),
     close: () => broker.close(),
-    open: (listener: BrokerListener) =>
-      broker.open({
+    open: (listener: BrokerListener) => {
+      wire.listeners.push(listener);
+      return broker.open({
         onEntry: (name, entry) => (wire.lost ? undefined : listener.onEntry(name, entry)),
         onVolatile: (name, body, time) => listener.onVolatile(name, body, time),
         onDoubt: (name) => listener.onDoubt(name),
         onAvailable: (available) => listener.onAvailable(available),
-      }),
+      });
+    },
   };
   return { via, wire };
 }
@@ -230,6 +232,119 @@ it("hears nothing more once the gateway is closed, and its signal is aborted", a
   expect([heard, signal?.aborted, errors]).toEqual([[1], true, []]);
   expect(() => gateway.addListener(listener)).toThrow("closed");
   await expect(gateway.ready()).rejects.toMatchObject({ code: "usage.closed" });
+});
+
+it("D-14 patterns hear the channels they mean, also those nobody is on yet; what several ways lead to is heard once", async () => {
+  const heard: string[] = [];
+  const note =
+    (by: string) =>
+    (message: unknown, { channel }: { readonly channel: string }) =>
+      heard.push(`${by} ${channel} ${JSON.stringify(message)}`);
+  const listener = defineListener({
+    "chat.*": note("chat.*"),
+    "chat.lobby": note("name"),
+    "c*": note("c*"),
+    "chat.*;user:*": note("user"),
+  });
+  const other = defineListener({ "chat.*": note("other") }, { account: "acme" });
+  const { gateway } = gatewayWith([listener, other]);
+  await gateway.ready();
+  for (const channel of ["chat.lobby", "chat.new", "chatter", "xchat.", "chat.a;user:1"])
+    await gateway.publisher().pub(1, { channel });
+  await gateway.publisher("acme2").pub(2, { channel: "chat.x" });
+  await gateway.publisher("acme").pub(3, { channel: "chat.x" });
+  await settled();
+  expect(heard.sort()).toEqual(
+    [
+      "chat.* chat.lobby 1",
+      "name chat.lobby 1",
+      "c* chat.lobby 1",
+      "chat.* chat.new 1",
+      "c* chat.new 1",
+      "c* chatter 1",
+      "user chat.a;user:1 1",
+      "other chat.x 3",
+    ].sort(),
+  );
+});
+
+it("of each channel under a pattern every event comes in its order, those lost on the way too", async () => {
+  const broker = memoryBroker();
+  const { via, wire } = lossy(broker);
+  const clock = new ManualClock();
+  const { heard, listener } = notes("a.*");
+  const { gateway, warnings } = gatewayWith(listener, { broker: via, clock, heartbeatMs: 10_000 });
+  await gateway.ready();
+  await gateway.publisher().pub(1, { channel: "a.x" });
+  await settled();
+  wire.lost = true;
+  await gateway.publisher().pub(2, { channel: "a.x" });
+  clock.advance(10_000);
+  await settled();
+  clock.advance(500);
+  await settled();
+  wire.lost = false;
+  await gateway.publisher().pub(3, { channel: "a.x" });
+  await settled();
+  expect([heard, warnings]).toEqual([[1, 2, 3], []]);
+});
+
+it("says once that the broker was away, and what may have begun under a pattern is not known", async () => {
+  const broker = memoryBroker();
+  const { via, wire } = lossy(broker);
+  const gaps: unknown[] = [];
+  const { heard, listener } = notes("a.*", { onGap: (gap) => gaps.push(gap) });
+  const clock = new ManualClock();
+  const { gateway } = gatewayWith(listener, { broker: via, clock });
+  await gateway.ready();
+  await gateway.publisher().pub("before", { channel: "a.x" });
+  await settled();
+  wire.lost = true;
+  for (const channel of ["a.x", "a.new"]) await gateway.publisher().pub("lost", { channel });
+  wire.lost = false;
+  for (const each of wire.listeners) each.onPrefixDoubt?.("default/a." as StreamName);
+  await settled();
+  clock.advance(500);
+  await settled();
+  await gateway.publisher().pub("after", { channel: "a.new" });
+  await settled();
+  expect(heard).toEqual(["before", "lost", "after"]);
+  expect(gaps).toEqual([{ channel: "a.*", account: "default", reason: "unheard" }]);
+});
+
+it("refuses patterns where the broker can't do them, and says what to do", async () => {
+  const broker = memoryBroker();
+  const plain: Broker = {
+    name: "plain",
+    append: (name, append) => broker.append(name, append),
+    broadcast: (name, body) => broker.broadcast(name, body),
+    heads: (names) => broker.heads(names),
+    read: (name, from, limit) => broker.read(name, from, limit),
+    close: () => broker.close(),
+    open: (listener) => {
+      const session = broker.open(listener);
+      return {
+        subscribe: (name) => session.subscribe(name),
+        unsubscribe: (name) => session.unsubscribe(name),
+        close: () => session.close(),
+      };
+    },
+  };
+  const { gateway, errors } = gatewayWith(notes("a.*").listener, { broker: plain });
+  await expect(gateway.listen({ port: 0 })).rejects.toMatchObject({
+    code: "gateway.unsupported",
+    message: expect.stringContaining("name each channel") as string,
+  });
+  expect(errors).toHaveLength(1);
+});
+
+it("a push by pattern is heard on the channels that listeners name", async () => {
+  const [one, two, other] = [notes("score:1"), notes("scores"), notes("score:1", { account: "acme" })];
+  const { gateway } = gatewayWith([one.listener, two.listener, other.listener]);
+  await gateway.ready();
+  await gateway.publisher().push("goal", "score:*");
+  await settled();
+  expect([one.heard, two.heard, other.heard]).toEqual([["goal"], [], []]);
 });
 
 it("D-06 what is no listener is refused, and `mode` with a hint", () => {

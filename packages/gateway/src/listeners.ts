@@ -1,11 +1,12 @@
 // Runs the listeners of a gateway: fed by the broker, each event once and in order, whoever is connected here.
-import { UsageError } from "@trunkline/core/errors";
+import { GatewayError, type UsageError } from "@trunkline/core/errors";
 import { type ChannelListener, type ListenerContext, type NamedHandler, dispatch } from "@trunkline/core/listener";
 import type { Broker, Clock, Logger, StreamName, TimerHandle } from "@trunkline/core/ports";
-import { type Publishes, streamName } from "@trunkline/core/publish";
+import { type PatternPush, type Publishes, channelMatcher, streamName } from "@trunkline/core/publish";
 import type { EventFrame } from "@trunkline/core/wire";
 import { storedEvent, volatileEvent } from "./listener-event.ts";
 import { ListenerGaps } from "./listener-gaps.ts";
+import { PrefixFollower } from "./prefix-follower.ts";
 import { type Followed, StreamFollower } from "./stream-follower.ts";
 
 export interface ListenersOptions {
@@ -21,6 +22,8 @@ export interface ListenersOptions {
 
 /** How soon a subscription that failed is tried again, in milliseconds. */
 const retryMs = 1000;
+/** Streams whose takers are remembered. */
+const maxTakings = 10_000;
 
 /** One that was added. */
 interface Running {
@@ -29,26 +32,29 @@ interface Running {
   readonly life: AbortController;
 }
 
+/** Who hears an event. Lists of them are never changed, so that what waits is for those who were there when it came. */
 interface Taker {
   readonly running: Running;
   readonly handlers: readonly NamedHandler[];
 }
 
-/** One stream. */
+/** What is subscribed: a stream, or all under a prefix. */
 interface Route {
-  readonly channel: string;
-  readonly followed: Followed;
-  /** Who hears it. Never changed, so that what waits is for those who were there when it came. */
+  readonly followed: Pick<Followed, "ready" | "stop">;
   takers: readonly Taker[];
   retry: TimerHandle | null;
 }
 
 export class Listeners {
   readonly #options: ListenersOptions;
-  readonly #follower: StreamFollower;
+  readonly #streams: StreamFollower;
+  readonly #prefixes: PrefixFollower;
   readonly #gaps: ListenerGaps;
   readonly #running = new Set<Running>();
-  readonly #routes = new Map<StreamName, Route>();
+  readonly #named = new Map<StreamName, Route>();
+  readonly #byPrefix = new Map<StreamName, Route>();
+  /** Who hears a stream by pattern. */
+  readonly #takings = new Map<StreamName, readonly Taker[]>();
   #waiting: (() => void)[] = [];
   #turn: NodeJS.Immediate | null = null;
   #closed = false;
@@ -56,7 +62,27 @@ export class Listeners {
   constructor(options: ListenersOptions) {
     const { broker, clock, logger, onError } = options;
     this.#options = options;
-    this.#follower = new StreamFollower({ broker, clock, onError });
+    this.#streams = new StreamFollower({ broker, clock, onError });
+    this.#prefixes = new PrefixFollower({
+      broker,
+      clock,
+      onError,
+      ear: {
+        wants: (stream) => this.#takersOf(stream).length > 0,
+        onEntry: (stream, entry) => this.#hear(this.#takersOf(stream), () => storedEvent(channelOf(stream), entry)),
+        onVolatile: (stream, body, time) =>
+          this.#hear(this.#takersOf(stream), () => volatileEvent(channelOf(stream), body, time)),
+        onBreak: (stream, news) =>
+          this.#wait(this.#takersOf(stream), ({ listener }) =>
+            this.#gaps.tell(listener, { ...news, channel: channelOf(stream) }),
+          ),
+        onUnheard: (prefix) =>
+          this.#wait(this.#byPrefix.get(prefix)?.takers ?? [], ({ listener }) => {
+            for (const { pattern, isPattern } of listener.routes)
+              if (isPattern && prefixOf(listener, pattern) === prefix) this.#gaps.tellUnheard(listener, pattern);
+          }),
+      },
+    });
     this.#gaps = new ListenerGaps(logger, onError);
   }
 
@@ -67,73 +93,85 @@ export class Listeners {
   /** Begins to run `listener`, and goes on trying while the broker can't be used. @returns its undo, which may be called twice */
   add(listener: ChannelListener): () => void {
     const { account } = listener;
-    const pattern = listener.routes.find(({ isPattern }) => isPattern);
-    if (pattern !== undefined)
-      throw new UsageError("usage.unsupported", `expected names of channels, got the pattern "${pattern.pattern}"`);
     const running = { listener, publishes: this.#options.publisher(account), life: new AbortController() };
     this.#running.add(running);
-    for (const { pattern: channel } of listener.routes) {
-      const name = streamName(account, channel);
-      let route = this.#routes.get(name);
-      if (route === undefined) {
-        route = this.#routeTo(name, channel);
-        this.#open(route);
-      }
-      route.takers = [...route.takers, { running, handlers: listener.handlersOf(channel) }];
+    this.#takings.clear();
+    for (const { pattern, isPattern } of listener.routes) {
+      if (isPattern)
+        this.#enter(this.#byPrefix, prefixOf(listener, pattern), running, (name) => this.#prefixes.follow(name));
+      else this.#enter(this.#named, streamName(account, pattern), running, (name) => this.#follow(name, pattern));
     }
     return () => this.#remove(running);
   }
 
   /** Resolves once all are sure to hear what is published from now on. @throws {GatewayError} what the broker says */
   async ready(): Promise<void> {
-    await Promise.all([...this.#routes.values()].map(({ followed }) => followed.ready()));
+    const routes = [...this.#named.values(), ...this.#byPrefix.values()];
+    await Promise.all(routes.map(({ followed }) => followed.ready()));
   }
 
   /** Compares every stream's head with the broker's (PROTOCOL §4.2). Never rejects. */
-  checkHeads(isGivenUp?: () => boolean): Promise<void> {
-    return this.#follower.checkHeads(isGivenUp);
+  async checkHeads(isGivenUp?: () => boolean): Promise<void> {
+    await Promise.all([this.#streams.checkHeads(isGivenUp), this.#prefixes.checkHeads(isGivenUp)]);
+  }
+
+  /** A push by pattern: heard on the channels that listeners name. */
+  onPush({ account, pattern, body }: PatternPush, time: number): void {
+    const matches = channelMatcher(pattern);
+    const own = streamName(account, "");
+    for (const [name, { takers }] of this.#named) {
+      const channel = channelOf(name);
+      if (name.startsWith(own) && matches(channel)) this.#hear(takers, () => volatileEvent(channel, body, time));
+    }
   }
 
   async close(): Promise<void> {
     this.#flush();
     this.#closed = true;
     for (const running of this.#running) this.#remove(running);
-    await this.#follower.close();
+    await Promise.all([this.#streams.close(), this.#prefixes.close()]);
   }
 
   #remove(running: Running): void {
     if (!this.#running.delete(running)) return;
-    for (const [name, route] of this.#routes) {
-      route.takers = route.takers.filter((taker) => taker.running !== running);
-      if (route.takers.length > 0) continue;
-      this.#routes.delete(name);
-      if (route.retry !== null) this.#options.clock.clearTimer(route.retry);
-      void route.followed.stop();
+    this.#takings.clear();
+    for (const routes of [this.#named, this.#byPrefix]) {
+      for (const [name, route] of routes) {
+        route.takers = route.takers.filter((taker) => taker.running !== running);
+        if (route.takers.length > 0) continue;
+        routes.delete(name);
+        if (route.retry !== null) this.#options.clock.clearTimer(route.retry);
+        void route.followed.stop();
+      }
     }
     running.life.abort();
   }
 
-  #routeTo(name: StreamName, channel: string): Route {
-    const route: Route = {
-      channel,
-      followed: this.#follower.follow(
-        name,
-        {
-          onEntry: (entry) => this.#wait(route, (takers) => this.#hear(takers, storedEvent(channel, entry))),
-          onVolatile: (body, time) =>
-            this.#wait(route, (takers) => this.#hear(takers, volatileEvent(channel, body, time))),
-          onBreak: (news) =>
-            this.#wait(route, (takers) => {
-              for (const { running } of takers) this.#gaps.tell(running.listener, news);
-            }),
-        },
-        { label: channel },
-      ),
-      takers: [],
-      retry: null,
+  #enter(
+    routes: Map<StreamName, Route>,
+    name: StreamName,
+    running: Running,
+    follow: (name: StreamName) => Route["followed"],
+  ): void {
+    let route = routes.get(name);
+    if (route === undefined) {
+      route = { followed: follow(name), takers: [], retry: null };
+      routes.set(name, route);
+      this.#open(route);
+    }
+    if (route.takers.some((taker) => taker.running === running)) return;
+    route.takers = [...route.takers, { running, handlers: running.listener.handlersOf(channelOf(name)) }];
+  }
+
+  #follow(name: StreamName, channel: string): Followed {
+    const takers = (): readonly Taker[] => this.#named.get(name)?.takers ?? [];
+    const ear = {
+      onEntry: (entry: Parameters<typeof storedEvent>[1]) => this.#hear(takers(), () => storedEvent(channel, entry)),
+      onVolatile: (body: string, time: number) => this.#hear(takers(), () => volatileEvent(channel, body, time)),
+      onBreak: (news: Parameters<ListenerGaps["tell"]>[1]) =>
+        this.#wait(takers(), ({ listener }) => this.#gaps.tell(listener, news)),
     };
-    this.#routes.set(name, route);
-    return route;
+    return this.#streams.follow(name, ear, { label: channel });
   }
 
   #open(route: Route): void {
@@ -142,7 +180,37 @@ export class Listeners {
     route.followed.ready().catch((error: unknown) => {
       if (this.#closed || route.takers.length === 0) return;
       onError(error);
+      // What the broker can't do it will not be able to do later.
+      if (error instanceof GatewayError && error.code === "gateway.unsupported") return;
       route.retry = clock.setTimer(() => this.#open(route), retryMs);
+    });
+  }
+
+  /** Who hears a stream by pattern alone: a listener that names it as well hears it there, by all its handlers. */
+  #takersOf(stream: StreamName): readonly Taker[] {
+    let takers = this.#takings.get(stream);
+    if (takers === undefined) {
+      const channel = channelOf(stream);
+      takers = [...this.#running].flatMap((running) => {
+        const { account, routes } = running.listener;
+        if (streamName(account, channel) !== stream) return [];
+        if (routes.some(({ pattern, isPattern }) => !isPattern && pattern === channel)) return [];
+        const handlers = running.listener.handlersOf(channel);
+        return handlers.length === 0 ? [] : [{ running, handlers }];
+      });
+      if (this.#takings.size >= maxTakings) this.#takings.clear();
+      this.#takings.set(stream, takers);
+    }
+    return takers;
+  }
+
+  #hear(takers: readonly Taker[], make: () => EventFrame): void {
+    let meta: EventFrame | null = null;
+    const failed = (error: UsageError): void => this.#options.onError(error);
+    this.#wait(takers, (running, handlers) => {
+      // Shared by all handlers, and made when the first of them is called.
+      meta ??= make();
+      dispatch(running.listener, this.#contextOf(running, meta), failed, handlers);
     });
   }
 
@@ -150,8 +218,11 @@ export class Listeners {
    * Handlers run in a turn of their own, in the order of what they hear: one that publishes to its own channel is called again in a later turn, never
    * inside itself, and never without an end to the turn.
    */
-  #wait({ takers }: Route, run: (takers: readonly Taker[]) => void): void {
-    this.#waiting.push(() => run(takers.filter(({ running }) => this.#running.has(running))));
+  #wait(takers: readonly Taker[], run: (running: Running, handlers: readonly NamedHandler[]) => void): void {
+    if (takers.length === 0) return;
+    this.#waiting.push(() => {
+      for (const { running, handlers } of takers) if (this.#running.has(running)) run(running, handlers);
+    });
     this.#turn ??= setImmediate(() => this.#flush());
   }
 
@@ -170,12 +241,6 @@ export class Listeners {
     }
   }
 
-  #hear(takers: readonly Taker[], meta: EventFrame): void {
-    const failed = (error: UsageError): void => this.#options.onError(error);
-    for (const { running, handlers } of takers)
-      dispatch(running.listener, this.#contextOf(running, meta), failed, handlers);
-  }
-
   #contextOf({ listener, publishes, life }: Running, meta: EventFrame): ListenerContext {
     const { channel, event } = meta;
     return {
@@ -189,4 +254,14 @@ export class Listeners {
       signal: life.signal,
     };
   }
+}
+
+/** An account holds no "/", a channel may. */
+function channelOf(stream: StreamName): string {
+  return stream.slice(stream.indexOf("/") + 1);
+}
+
+/** How the names of all streams begin that `pattern` can mean. */
+function prefixOf({ account }: ChannelListener, pattern: string): StreamName {
+  return streamName(account, pattern.slice(0, pattern.indexOf("*")));
 }

@@ -3,7 +3,8 @@ import type { Broker, BrokerListener, Entry, StreamName } from "@trunkline/core/
 import { expect, it, onTestFinished } from "vitest";
 import { isSnapshot } from "./verdict.ts";
 import { memoryBroker } from "./memory-broker.ts";
-import { type StreamEar, StreamFollower } from "./stream-follower.ts";
+import type { StreamEar } from "./followed-stream.ts";
+import { StreamFollower } from "./stream-follower.ts";
 
 const stream = "acme/news" as StreamName;
 

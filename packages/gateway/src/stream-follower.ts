@@ -2,23 +2,11 @@
 import type { Broker, BrokerListener, BrokerSession, Clock, Entry, StreamName } from "@trunkline/core/ports";
 import type { Position } from "@trunkline/core/wire";
 import { CommandChains } from "./hub/command-chains.ts";
-import { type LineBreak, Outgoing } from "./hub/event-text.ts";
+import { FollowedStream, type StreamEar } from "./followed-stream.ts";
+import { Outgoing } from "./hub/event-text.ts";
 import { checkHeads } from "./hub/head-check.ts";
 import { HubChannel } from "./hub/hub-channel.ts";
 import { type RepairOptions, doubt, findHead } from "./hub/repair.ts";
-
-/** Hears one stream. What it throws is reported; what it appends is heard after what it is being told. */
-export interface StreamEar {
-  /** The next entry of either line. */
-  onEntry(entry: Entry): void;
-  /**
-   * The stream broke here: entries of a `gap` will not come. Behind `isSnapshot(news)` the state entries that follow are the whole
-   * state, so a key that is not among them is gone.
-   */
-  onBreak(news: LineBreak): void;
-  /** A `volatile` event. @defaultValue it is let go */
-  onVolatile?(body: string, time: number): void;
-}
 
 export interface FollowOptions {
   /** What the stream is called in what its ear is told. @defaultValue its name */
@@ -47,7 +35,7 @@ export interface StreamFollowerOptions {
 
 export class StreamFollower implements BrokerListener {
   readonly #repair: RepairOptions;
-  readonly #streams = new Map<StreamName, Stream>();
+  readonly #streams = new Map<StreamName, FollowedStream>();
   readonly #commands = new CommandChains();
   #session: BrokerSession | null = null;
   #closed = false;
@@ -58,7 +46,7 @@ export class StreamFollower implements BrokerListener {
 
   /** Each stream at most once at a time. Nothing happens before the first `ready`. */
   follow(name: StreamName, ear: StreamEar, { label = name, wholeState = false }: FollowOptions = {}): Followed {
-    const stream = new Stream(new HubChannel(name, label), ear);
+    const stream = new FollowedStream(new HubChannel(name, label), ear);
     const { channel } = stream;
     this.#streams.set(name, stream);
     let opening: Promise<void> | null = null;
@@ -139,7 +127,7 @@ export class StreamFollower implements BrokerListener {
     });
   }
 
-  async #stop({ channel }: Stream): Promise<void> {
+  async #stop({ channel }: FollowedStream): Promise<void> {
     if (channel.closed) return;
     channel.closed = true;
     const { name } = channel;
@@ -152,46 +140,4 @@ export class StreamFollower implements BrokerListener {
       })
       .catch((error: unknown) => this.#repair.onError(error));
   }
-}
-
-/** One stream and who hears it. */
-class Stream {
-  readonly channel: HubChannel;
-  readonly ear: StreamEar;
-  /** Whether its head was found. */
-  begun = false;
-  #telling = false;
-
-  constructor(channel: HubChannel, ear: StreamEar) {
-    this.channel = channel;
-    this.ear = ear;
-  }
-
-  /** Tells what waits. What an ear causes meanwhile comes after it. */
-  tell(onError: (error: unknown) => void): void {
-    if (this.#telling) return;
-    this.#telling = true;
-    const { channel, ear } = this;
-    while (channel.pending.length > 0) {
-      const items = channel.pending;
-      channel.pending = [];
-      for (const item of items) {
-        if (channel.closed) break;
-        try {
-          tell(ear, item);
-        } catch (error) {
-          onError(error);
-        }
-      }
-    }
-    // Nobody returns to it: what was told is not kept.
-    channel.cool();
-    this.#telling = false;
-  }
-}
-
-function tell(ear: StreamEar, { line, lineBreak, offset, tag, time, body, deleted }: Outgoing): void {
-  if (lineBreak !== null) ear.onBreak(lineBreak);
-  else if (line === null) ear.onVolatile?.(body, time);
-  else ear.onEntry({ line, offset, tag, time, body, ...(deleted && { deleted }) });
 }
