@@ -157,7 +157,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   }
 
   get resumes(): boolean {
-    return this.form.name !== "plain";
+    return this.form.tellsGaps;
   }
 
   get channels(): readonly string[] {
