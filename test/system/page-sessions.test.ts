@@ -1,10 +1,11 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { UsageError } from "@trunkline/core/errors";
+import { ManualClock } from "@trunkline/core/testing";
 import { type Connection, createGateway, memoryBroker, memoryRegistry } from "@trunkline/gateway";
 import { expect, it, onTestFinished } from "vitest";
-import { openLink } from "../support/frame-client.ts";
-import { startGateway } from "../support/start-gateway.ts";
+import { connectV1, openLink } from "../support/frame-client.ts";
+import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 import { Visitor, pageSecret, pageUrl } from "../support/visitor.ts";
 
@@ -209,6 +210,68 @@ it("P-14 an id with one character changed, cut or made up is refused before the 
   // The plain dialect has no other words.
   const plain = await openLink(pageUrl(socketUrl, changed), { headers: visitor.headers });
   expect((await plain.end()).code).toBe(4401);
+});
+
+it("P-13 ids are of no use again: neither with a cookie that this gateway has not signed, nor once the page is forgotten", async () => {
+  const clock = new ManualClock();
+  const patient = { heartbeatMs: 2 ** 31 - 1, greetTimeoutMs: 2 ** 31 - 1 };
+  const { gateway, socketUrl } = await startGateway({ pages, clock, ...patient });
+  const visitor = new Visitor();
+  const page = await visitor.load(gateway);
+  await page.subscribe("a");
+  const [, key = ""] = /^tl_key=([0-9a-f]{64})\./.exec(visitor.cookie ?? "") ?? [];
+  const forger = new Visitor();
+  for (const cookie of [`tl_key=${key}`, `tl_key=${key}.${"A".repeat(43)}`, `tl_key=${page.key}`, "tl_key="]) {
+    forger.cookie = cookie;
+    const link = await openLink(pageUrl(socketUrl, page.id), { protocols: ["trunkline.v1"], headers: forger.headers });
+    link.send({ type: "hello", instance: "i" });
+    expect((await link.end()).code).toBe(4401);
+  }
+  clock.advance(60_000);
+  expect((await visitor.connect(socketUrl, page)).hello.streams).toEqual([]);
+});
+
+it("nobody but the gateway publishes to the stream of a page", async () => {
+  const { gateway, page, url, socketUrl } = await loaded("a");
+  const channel = `~page/${page.key}`;
+  await expect(gateway.publish({ event: "x", channel })).rejects.toMatchObject({ code: "gateway.bad-request" });
+  const authorization = `Bearer ${testKeys.acme}`;
+  const body = JSON.stringify({ event: "x", channel });
+  const published = await fetch(`${url}/api/v1/publish`, { method: "POST", headers: { authorization }, body });
+  expect(published.status).toBe(400);
+  const server = await connectV1(socketUrl, { token: testKeys.acme });
+  server.send({ type: "publish", ref: 1, event: "x", channel });
+  expect(await server.next("published")).toMatchObject({ error: { code: "gateway.bad-request" } });
+});
+
+it("no key of a page and no id is in a line of the log", async () => {
+  const lines: string[] = [];
+  const log = (message: string, fields?: object): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
+  const logger = { debug: log, info: log, warn: log, error: log };
+  const { gateway, socketUrl } = await startGateway({ pages, logger });
+  const visitor = new Visitor();
+  const page = await visitor.load(gateway);
+  await page.subscribe("a");
+  await gateway.pushTo(page.key, "a", 1);
+  const client = await visitor.connect(socketUrl, page);
+  await client.next("event");
+  await expect(visitor.connect(socketUrl, { id: `${page.id}x` })).rejects.toThrow("403");
+  await gateway.close({ drainMs: 0 });
+  expect(lines.join("\n")).toContain('event accepted {"account":"default","channel":"a","event":"message"');
+  for (const secret of [page.key, page.id, visitor.cookie ?? ""]) expect(lines.join("\n")).not.toContain(secret);
+});
+
+it("what is pushed to a page is written by `serialize` as everything is, and stays meant for its channel", async () => {
+  const { gateway, socketUrl } = await startGateway({
+    pages,
+    serialize: ({ channel, data, ...event }) => ({ data, for: event.for, own: channel.startsWith("~page/") }),
+  });
+  const visitor = new Visitor();
+  const page = await visitor.load(gateway);
+  await page.subscribe("a");
+  await gateway.pushTo(page.key, "a", 1);
+  const client = await visitor.connect(socketUrl, page);
+  expect(await client.next("event")).toMatchObject({ for: "a", data: { data: 1, for: "a", own: true } });
 });
 
 it("P-10 the visitor's key comes from its cookie, never from the query", async () => {

@@ -102,7 +102,7 @@ class NodeGateway implements Gateway {
     this.#roster = roster;
     this.#events = new GatewayEmitter(options.logger, () => (stats.errors += 1));
     const { logger } = this.#events;
-    warnOfMemory(options.broker, logger);
+    warnOfMemory(options, logger);
     const { logPayload } = options;
     const onUnlogged = (cause: unknown): void => this.#events.callbackFailed("logPayload", cause);
     const log = options.logger && publishLog({ logger, logPayload, onFailure: onUnlogged });

@@ -12,6 +12,8 @@ export interface SerializedEvent {
   readonly key?: string;
   readonly id?: string;
   readonly meta?: unknown;
+  /** Of what was pushed to one page alone: the channel it is meant for. */
+  readonly for?: string;
   /** When it was accepted, in ms since 1970 by the broker's clock. */
   readonly time: number;
 }
