@@ -46,6 +46,21 @@ it("D-02 R-20 the namespace is the prefix in Redis: trunkline, or what is said",
   expect(await server.command("EXISTS", "{trunkline:d02/all}:log", "{blog:d02/all}:log")).toBe(":2\r\n");
 });
 
+it("P-39 1,000 publishes that nobody awaits keep their order on Redis", async () => {
+  const broker = redisBroker({ url: server.url, prefix: "p39" });
+  onTestFinished(() => broker.close());
+  const { socketUrl } = await startGateway({ broker });
+  const connection = await connectV1(socketUrl, { token: testKeys.acme });
+  const publisher = onRedis({ redis: server.url, namespace: "p39", account: "acme" });
+  for (let n = 0; n < 1000; n++) {
+    if (n % 100 === 99) await new Promise((resolve) => void setImmediate(resolve));
+    void publisher.publish({ event: "e", data: n });
+  }
+  await publisher.close();
+  await until("all came", () => connection.events.length === 1000);
+  expect(connection.events.map(({ data }) => data)).toEqual(Array.from({ length: 1000 }, (_, n) => n));
+});
+
 it("R-19 what a publisher puts on Redis a gateway delivers, in the order of the calls", async () => {
   const broker = redisBroker({ url: server.url, prefix: "r19" });
   onTestFinished(() => broker.close());

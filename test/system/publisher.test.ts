@@ -332,6 +332,24 @@ it("A-09 a server that is none of ours is a typed rejection, and the key follows
   expect(seen).toEqual([`Bearer ${testKeys.acme}`]);
 });
 
+it.each([undefined, { max: 64 }, { max: 100, flushMs: 5 }])(
+  "P-39 1,000 publishes that nobody awaits keep their order over HTTP, with the batch %o",
+  async (batch) => {
+    const started = await startGateway();
+    const connection = await connectV1(started.socketUrl, { token: testKeys.acme });
+    const publisher = overHttp(started, { ...(batch !== undefined && { batch }) });
+    for (let n = 0; n < 1000; n++) {
+      // From turns of their own, too: requests are on their way while more is called.
+      if (n % 100 === 99) await new Promise((resolve) => void setImmediate(resolve));
+      void publisher.publish({ event: "e", data: n });
+    }
+    await publisher.close();
+    await until("all came", () => connection.events.length === 1000);
+    expect(connection.events.map(({ data }) => data)).toEqual(Array.from({ length: 1000 }, (_, n) => n));
+    expect(connection.events.map(({ offset }) => offset)).toEqual(Array.from({ length: 1000 }, (_, n) => n + 1));
+  },
+);
+
 it("a gateway's own publisher stays inside its account, and ends with the gateway", async () => {
   const { gateway, socketUrl } = await startGateway();
   const acme = await connectV1(socketUrl, { token: testKeys.acme });

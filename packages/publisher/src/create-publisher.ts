@@ -13,6 +13,7 @@ import {
   type PublisherOptions,
   type RedisPublisherOptions,
   formOf,
+  httpBatch,
   httpTimes,
 } from "./options.ts";
 import { redisRoute } from "./redis-route.ts";
@@ -70,7 +71,14 @@ function routeOf(options: PublisherOptions): Route {
     case "url": {
       const http = options as HttpPublisherOptions;
       const { fetch = globalThis.fetch as PublishFetch, clock = systemClock, logger } = http;
-      return new HttpRoute({ place: httpPlace(http), fetch, clock, logger, ...httpTimes(http) });
+      return new HttpRoute({
+        place: httpPlace(http),
+        fetch,
+        clock,
+        logger,
+        batch: httpBatch(http),
+        ...httpTimes(http),
+      });
     }
   }
 }

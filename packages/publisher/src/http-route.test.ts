@@ -3,6 +3,7 @@ import { ManualClock } from "@trunkline/core/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createPublisher } from "./create-publisher.ts";
 import type { PublishFetch } from "./http-request.ts";
+import type { HttpPublisherOptions } from "./options.ts";
 
 interface Item {
   readonly event: string;
@@ -13,6 +14,10 @@ type Answer = { status: number; body?: unknown; retryAfter?: string } | Error | 
 
 /** A publisher whose requests are answered one by one by `answers`; when there are none left, with receipts. */
 function setUp(...answers: Answer[]) {
+  return setUpWith({}, answers);
+}
+
+function setUpWith(options: Pick<HttpPublisherOptions, "batch">, answers: Answer[] = []) {
   const clock = new ManualClock();
   const requests: { url: string; items: Item[]; headers: Record<string, string>; redirect: string }[] = [];
   const lines: unknown[] = [];
@@ -37,7 +42,8 @@ function setUp(...answers: Answer[]) {
     };
   };
   const logger = { debug: line, info: line, warn: line, error: line };
-  const publisher = createPublisher({ url: "http://gw.example:7777/", key: "sk_secret", fetch, clock, logger });
+  const place = { url: "http://gw.example:7777/", key: "sk_secret" };
+  const publisher = createPublisher({ ...place, fetch, clock, logger, ...options });
   /** Lets everything happen that needs no time. */
   const settle = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
   const turn = async (ms: number): Promise<void> => {
@@ -101,6 +107,44 @@ describe("one request", () => {
     await Promise.all(Array.from({ length: 4 }, () => publisher.publish({ event: "big", data: big })));
     expect(requests.slice(3).map(({ items }) => items.length)).toEqual([3, 1]);
   });
+
+  it("P-39 holds at most batch.max events, and waits for batch.flushMs unless it is full, in order", async () => {
+    const { publisher, requests, settle, turn } = setUpWith({ batch: { max: 3, flushMs: 150 } });
+    const events = (): string[][] => requests.map(({ items }) => items.map(({ event }) => event));
+    const first = publisher.publish({ event: "a" });
+    await turn(149);
+    const second = publisher.publish({ event: "b" });
+    expect(requests).toEqual([]);
+    await turn(1);
+    expect(events()).toEqual([["a", "b"]]);
+    await Promise.all([first, second]);
+    const third = publisher.publish({ event: "c" });
+    await settle();
+    const rest = ["d", "e", "f"].map((event) => publisher.publish({ event }));
+    await settle();
+    expect(events().slice(1)).toEqual([["c", "d", "e"], ["f"]]);
+    expect((await Promise.all([third, ...rest])).map(({ offset }) => offset)).toEqual([3, 4, 5, 6]);
+  });
+
+  it("a batch that nobody waits for any more is not sent", async () => {
+    const { publisher, requests, settle, turn } = setUpWith({ batch: { flushMs: 150 } });
+    const controller = new AbortController();
+    const given = failure(publisher.publish({ event: "a" }, { signal: controller.signal }));
+    await settle();
+    controller.abort();
+    expect(await given).toMatchObject({ code: "usage.aborted" });
+    const next = publisher.publish({ event: "b" });
+    await turn(150);
+    await next;
+    expect(requests.flatMap(({ items }) => items.map(({ event }) => event))).toEqual(["b"]);
+  });
+
+  it.each([{ max: 0 }, { max: 1001 }, { max: 1.5 }, { flushMs: -1 }, { flushMs: Number.NaN }, { flush: 1 }])(
+    "refuses the batch %o",
+    (batch) => {
+      expect(() => setUpWith({ batch })).toThrow(/createPublisher: batch.*expected/);
+    },
+  );
 
   it("what can't be published is refused before it is sent, and the data are those of the call", async () => {
     const { publisher, requests } = setUp();

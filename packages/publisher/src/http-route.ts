@@ -12,12 +12,11 @@ import type { Route } from "./route.ts";
 export interface HttpRouteOptions extends HttpRequestOptions {
   /** For publishes that do not say. */
   readonly timeoutMs: number;
+  readonly batch: { readonly max: number; readonly flushMs: number };
   readonly clock: Clock;
   readonly logger: Logger | undefined;
 }
 
-/** PROTOCOL §8.3. */
-const maxBatchItems = 1000;
 /** What may wait for its receipt. */
 const maxWaiting = 10_000;
 const maxWaitingBytes = 64 * 1024 * 1024;
@@ -35,7 +34,9 @@ export class HttpRoute implements Route {
   #sent: readonly Letter[] = [];
   #controller: AbortController | null = null;
   #pumping = false;
-  /** Ends the wait between two attempts. */
+  /** The next request waits for more. */
+  #gathering = false;
+  /** Ends the wait for more, or between two attempts. */
   #wake: (() => void) | null = null;
   #failures = 0;
 
@@ -91,6 +92,7 @@ export class HttpRoute implements Route {
       this.#open += 1;
       this.#openBytes += bytes;
       this.#waiting.push(letter);
+      if (this.#gathering && this.#waiting.length >= this.#options.batch.max) this.#wake?.();
       void this.#pump();
     });
   }
@@ -102,6 +104,12 @@ export class HttpRoute implements Route {
     this.#pumping = true;
     // What is called in the same turn goes along.
     await Promise.resolve();
+    const { max, flushMs } = this.#options.batch;
+    if (flushMs > 0 && this.#waiting.length < max) {
+      this.#gathering = true;
+      await this.#pause(flushMs);
+      this.#gathering = false;
+    }
     for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
       const retryInMs = this.#read(batch, await this.#post(batch));
       if (retryInMs !== null) await this.#pause(retryInMs);
@@ -126,7 +134,7 @@ export class HttpRoute implements Route {
         continue;
       }
       // What does not fit ends the batch, or a later one of its channel might go before it.
-      full ||= batch.length === maxBatchItems || (batch.length > 0 && bytes + letter.bytes > maxBatchBytes);
+      full ||= batch.length === this.#options.batch.max || (batch.length > 0 && bytes + letter.bytes > maxBatchBytes);
       (full ? rest : batch).push(letter);
       bytes += letter.bytes;
     }

@@ -44,16 +44,28 @@ export interface HttpPublisherOptions extends CommonOptions {
   readonly timeoutMs?: number;
   /** Milliseconds for one attempt. @defaultValue 10_000 */
   readonly attemptTimeoutMs?: number;
+  /** What goes along in one request. */
+  readonly batch?: {
+    /** Most events, up to 1000. @defaultValue 1000 */
+    readonly max?: number;
+    /** Milliseconds that a request waits for more, unless it is full. @defaultValue 0: what is called in the same turn */
+    readonly flushMs?: number;
+  };
 }
 
 export type PublisherOptions = BrokerPublisherOptions | RedisPublisherOptions | HttpPublisherOptions;
 
-export const httpDefaults = { timeoutMs: 30_000, attemptTimeoutMs: 10_000 } as const;
+/** `batch.max`: PROTOCOL §8.3. */
+export const httpDefaults = {
+  timeoutMs: 30_000,
+  attemptTimeoutMs: 10_000,
+  batch: { max: 1000, flushMs: 0 },
+} as const;
 
 const forms = {
   broker: ["broker", "account", "contract"],
   redis: ["redis", "namespace", "account", "contract"],
-  url: ["url", "key", "fetch", "timeoutMs", "attemptTimeoutMs"],
+  url: ["url", "key", "fetch", "timeoutMs", "attemptTimeoutMs", "batch"],
 } as const;
 
 /**
@@ -88,6 +100,17 @@ export function httpTimes(options: HttpPublisherOptions): {
     if (!(value > 0)) throw bad(`${name}: expected more than 0, got ${String(value)}`);
   }
   return { timeoutMs, attemptTimeoutMs };
+}
+
+/** @throws {UsageError} `usage.bad-option` */
+export function httpBatch({ batch = {} }: HttpPublisherOptions): { readonly max: number; readonly flushMs: number } {
+  const { max = httpDefaults.batch.max, flushMs = httpDefaults.batch.flushMs, ...others } = batch;
+  const [stranger] = Object.keys(others);
+  if (stranger !== undefined) throw bad(`batch: expected max and flushMs, got ${stranger}`);
+  if (!Number.isInteger(max) || max < 1 || max > httpDefaults.batch.max)
+    throw bad(`batch.max: expected an integer from 1 to ${httpDefaults.batch.max}, got ${String(max)}`);
+  if (!(flushMs >= 0 && flushMs < Infinity)) throw bad(`batch.flushMs: expected 0 or more, got ${String(flushMs)}`);
+  return { max, flushMs };
 }
 
 function bad(problem: string): UsageError {
