@@ -42,3 +42,15 @@ describe("the guide to live updates", () => {
     expect(added.flatMap(({ lines }) => lines)).toHaveLength(10);
   });
 });
+
+it("the guide to channels shows lines of the example's page, which are ten", () => {
+  const read = (path: string): string => readFileSync(join(root, path), "utf8");
+  const page = read("examples/chat/public/index.html").split("\n");
+  const shown = [...read("docs/guide/channels.md").matchAll(/```html\n<!-- \S+ -->\n(.*?)```/gs)].flatMap(
+    ([, text = ""]) => text.trimEnd().split("\n"),
+  );
+  expect(shown.length).toBeGreaterThan(5);
+  expect(shown.filter((line) => !page.includes(line))).toEqual([]);
+  const script = page.slice(page.indexOf('<script type="module">') + 1, page.indexOf("</script>"));
+  expect(script).toHaveLength(10);
+});

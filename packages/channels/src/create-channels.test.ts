@@ -551,6 +551,20 @@ describe("history", () => {
   });
 });
 
+it("what nobody awaits ends no process when it fails", async () => {
+  const { channels, client } = connected();
+  const handle = channels.open("a");
+  void handle.ready();
+  void handle.history();
+  void handle.presence.enter(1n);
+  handle.close();
+  for (const closed of [handle, handle]) void [closed.ready(), closed.history(), closed.publish("message", 1)];
+  void [handle.presence.enter(), handle.presence.update(1), handle.presence.leave()];
+  void channels.open("b").publish("message", 1);
+  await client.close();
+  await settle();
+});
+
 it("what is no client, option or channel is refused by name", () => {
   const { channels, client } = setUp();
   expect(() => createChannels({} as never)).toThrow("createClient()");

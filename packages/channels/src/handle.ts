@@ -92,20 +92,24 @@ export class Handle {
     return wait(waiter.promise, `channel "${this.name}".ready`, this.#around.hub.line.clock, options, done);
   }
 
-  async publish(event: string, data: unknown, options?: Omit<PublishOptions, "channel">): Promise<PublishReceipt> {
-    if (this.#closed) throw this.#over();
-    return this.#around.outbox().publish(event, data, { ...options, channel: this.name });
+  publish(event: string, data: unknown, options?: Omit<PublishOptions, "channel">): Promise<PublishReceipt> {
+    if (!this.#closed) return this.#around.outbox().publish(event, data, { ...options, channel: this.name });
+    const refusal = deferred<PublishReceipt>();
+    refusal.reject(this.#over());
+    return refusal.promise;
   }
 
-  async history(options: HistoryOptions = {}): Promise<HistoryPage> {
-    if (this.#closed) throw this.#over();
-    const { page, cancel } = this.#around.history.ask(this.name, this.#subscription, options);
-    this.#pages.add(cancel);
-    try {
-      return await page;
-    } finally {
-      this.#pages.delete(cancel);
+  history(options: HistoryOptions = {}): Promise<HistoryPage> {
+    const answer = deferred<HistoryPage>();
+    if (this.#closed) answer.reject(this.#over());
+    else {
+      const { page, cancel } = this.#around.history.ask(this.name, this.#subscription, options);
+      const done = (): boolean => this.#pages.delete(cancel);
+      this.#pages.add(cancel);
+      page.then(answer.resolve, answer.reject);
+      page.then(done, done);
     }
+    return answer.promise;
   }
 
   /** At once; `lingerMs` later the channel is left, if nobody holds it then. */
