@@ -104,10 +104,10 @@ export class Handle {
     if (this.#closed) answer.reject(this.#over());
     else {
       const { page, cancel } = this.#around.history.ask(this.name, this.#subscription, options);
-      const done = (): boolean => this.#pages.delete(cancel);
+      const end = (): boolean => this.#pages.delete(cancel);
       this.#pages.add(cancel);
       page.then(answer.resolve, answer.reject);
-      page.then(done, done);
+      page.then(end, end);
     }
     return answer.promise;
   }
