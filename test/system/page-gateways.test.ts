@@ -79,6 +79,32 @@ it("P-09 P-33 on Redis: a page of one gateway has its socket on another, and cha
   ]);
 });
 
+it("P-40 a Redis that comes back without its data: pages whose sockets are here hear on, and can be pushed to", async () => {
+  const server = await startRedisServer();
+  onTestFinished(() => server.close());
+  const [one, two] = [await start(onRedis(server, "p")), await start(onRedis(server, "p"))];
+  for (const { gateway } of [one, two]) gateway.on("error", () => {});
+  const visitor = new Visitor();
+  const page = await visitor.load(one.gateway);
+  await page.subscribe("a");
+  const client = await visitor.connect(two.socketUrl, page);
+  await server.stop();
+  server.wipe();
+  await server.start();
+  const reached = async (): Promise<boolean> => {
+    await one.gateway.pushTo(page.key, "a", "again").catch(() => {});
+    return client.events.some((event) => event.for === "a");
+  };
+  await until("it is reached", reached);
+  await until("it hears", async () => {
+    await one.gateway.publish({ event: "x", channel: "a" }).catch(() => {});
+    return client.events.some(({ channel }) => channel === "a");
+  });
+  expect(client.ended).toBeNull();
+  const ended = client.all("verdict").filter(({ streams }) => streams.some(({ verdict }) => verdict === "ended"));
+  expect(ended).toEqual([]);
+});
+
 it("P-31 whatever is done to a page here and there, its sockets end on what the registry says", async () => {
   const move = fc.record({
     gateway: fc.nat(1),

@@ -143,15 +143,33 @@ it("what can't be read is read again, until it can be; a change that was made ha
   broken = true;
   await connections.change("k", () => add("k", "b"));
   await connections.refresh("k");
-  expect(errors).toHaveLength(2);
+  // Told once, until it is tried again.
+  expect(errors).toEqual([away]);
   clock.advance(1000);
   await settled();
-  expect(errors).toHaveLength(3);
+  expect(errors).toHaveLength(2);
   expect(connection.seen).toEqual([["a"]]);
   broken = false;
   clock.advance(1000);
   await settled();
   expect(connection.seen).toEqual([["a"], ["a", "b"]]);
+});
+
+it("P-40 a registry that has lost a page whose holder is here is told what it said last; others are forgotten", async () => {
+  const { connections, inner, told, open, add } = start();
+  await Promise.all([add("held", "a", "b"), add("gone", "a")]);
+  const [holder, stranger] = [open("holder"), open("stranger")];
+  await connections.arrive("held", holder);
+  await connections.enter(holder);
+  await connections.arrive("gone", stranger);
+  await Promise.all([inner.drop("held"), inner.drop("gone")]);
+  await connections.refreshAll();
+  expect((await inner.read("held"))?.map(({ channel }) => channel)).toEqual(["a", "b"]);
+  expect(await inner.read("gone")).toBeNull();
+  expect([holder.seen.at(-1), stranger.seen.at(-1)]).toEqual([["a", "b"], []]);
+  connections.leave(holder);
+  await settled();
+  expect(told).toEqual(["join holder", "leave holder"]);
 });
 
 it("all pages are read in doubt, so many at a time", async () => {

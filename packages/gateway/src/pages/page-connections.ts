@@ -26,7 +26,7 @@ export interface PageConnectionsOptions {
   readonly onLeave: (connection: PageConnection) => void;
 }
 
-/** Pages that are read at a time when all are. */
+/** Pages that are read, or let go, at a time when many are. */
 const atOnce = 64;
 /** How soon what the registry did not do is asked of it again, in milliseconds. */
 const retryMs = 1000;
@@ -40,11 +40,15 @@ export class PageConnections {
   readonly #pages = new Map<PageConnection, string>();
   /** Those that became holders of their pages, and have not been let go. */
   readonly #holders = new Map<PageConnection, string>();
+  /** What the registry said last of pages with connections here. */
+  readonly #registered = new Map<string, readonly Registered[]>();
   readonly #chains = new CommandChains();
   /** Pages that wait for their turn to be read. */
   readonly #unread = new Set<string>();
   /** What is to be tried again, by what it is for. */
-  readonly #again = new Map<unknown, () => unknown>();
+  readonly #again = new Map<unknown, () => Promise<void>>();
+  /** Why something has to be tried again has been told: the rest says the same. */
+  #told = false;
   #retry: TimerHandle | null = null;
   #renewal: TimerHandle | null = null;
   #closed = false;
@@ -115,8 +119,11 @@ export class PageConnections {
     this.#pages.delete(connection);
     const here = this.#here.get(key);
     here?.delete(connection);
-    if (here?.size === 0) this.#here.delete(key);
-    this.#release(key, connection);
+    if (here?.size === 0) {
+      this.#here.delete(key);
+      this.#registered.delete(key);
+    }
+    void this.#release(key, connection);
   }
 
   /** Reads what a page is subscribed to, if a connection of it is here; again and again until it can be read. */
@@ -135,12 +142,7 @@ export class PageConnections {
 
   /** As `refresh`, all pages. */
   async refreshAll(): Promise<void> {
-    // Goes on to those that come meanwhile.
-    const keys = this.#here.keys();
-    const worker = async (): Promise<void> => {
-      for (const key of keys) await this.refresh(key);
-    };
-    await Promise.all(Array.from({ length: Math.min(atOnce, this.#here.size) }, worker));
+    await inBulk([...this.#here.keys()].map((key) => () => this.refresh(key)));
   }
 
   /** Once all connections are over: resolves when their pages are let go. */
@@ -148,15 +150,30 @@ export class PageConnections {
     this.#closed = true;
     const { clock } = this.#options;
     for (const timer of [this.#retry, this.#renewal]) if (timer !== null) clock.clearTimer(timer);
-    for (const again of this.#again.values()) void again();
+    this.#told = false;
+    await inBulk([...this.#again.values()]);
     await this.#chains.idle();
   }
 
   async #read(key: string): Promise<void> {
-    if (this.#here.has(key)) this.#apply(key, await this.#options.registry.read(key));
+    if (this.#here.has(key)) this.#apply(key, (await this.#options.registry.read(key)) ?? (await this.#putBack(key)));
+  }
+
+  /**
+   * A page with a holder is never forgotten: the registry has lost what it knew, so it is told what it said last. Null: nobody here was the
+   * page's.
+   */
+  async #putBack(key: string): Promise<readonly Registered[] | null> {
+    const { registry, disconnectMs } = this.#options;
+    const known = this.#registered.get(key);
+    const holder = [...(this.#here.get(key) ?? [])].filter((connection) => this.#holders.has(connection)).at(-1);
+    if (known === undefined || holder === undefined) return null;
+    await registry.add(key, known, disconnectMs);
+    return registry.hold(key, holder.id, disconnectMs);
   }
 
   #apply(key: string, registered: readonly Registered[] | null): void {
+    if (registered !== null && this.#here.has(key)) this.#registered.set(key, registered);
     for (const connection of this.#here.get(key) ?? []) {
       const channels = new Map<string, Position | undefined>();
       for (const { channel, position } of registered ?? [])
@@ -165,7 +182,7 @@ export class PageConnections {
     }
   }
 
-  #release(key: string, connection: PageConnection): void {
+  async #release(key: string, connection: PageConnection): Promise<void> {
     const { registry, disconnectMs, onLeave } = this.#options;
     const release = async (): Promise<void> => {
       // Whether it has become the holder is known when its turn comes.
@@ -174,12 +191,13 @@ export class PageConnections {
       this.#holders.delete(connection);
       if (wasHolder) onLeave(connection);
     };
-    this.#chains.run(key, release).catch((error: unknown) => {
-      if (!this.#closed) return this.#failed(error, connection, () => this.#release(key, connection));
-      this.#report(error);
+    try {
+      await this.#chains.run(key, release);
+    } catch (error) {
+      this.#failed(error, connection, () => this.#release(key, connection));
       // There is no later: to be told once too often is better than never.
-      if (this.#holders.delete(connection)) onLeave(connection);
-    });
+      if (this.#closed && this.#holders.delete(connection)) onLeave(connection);
+    }
   }
 
   /** Of the pages whose connections are here, so that none ends while it has one. */
@@ -199,19 +217,30 @@ export class PageConnections {
     );
   }
 
-  #failed(error: unknown, whose: unknown, again: () => unknown): void {
-    this.#report(error);
+  #failed(error: unknown, whose: unknown, again: () => Promise<void>): void {
+    if (!this.#told) this.#report(error);
+    this.#told = true;
     if (this.#closed) return;
     this.#again.set(whose, again);
     this.#retry ??= this.#options.clock.setTimer(() => {
       this.#retry = null;
+      this.#told = false;
       const due = [...this.#again.values()];
       this.#again.clear();
-      for (const each of due) void each();
+      void inBulk(due);
     }, retryMs);
   }
 
   #report(error: unknown): void {
     this.#options.onError(error);
   }
+}
+
+/** So many at a time. None of them rejects. */
+async function inBulk(acts: readonly (() => Promise<void>)[]): Promise<void> {
+  const next = acts.values();
+  const worker = async (): Promise<void> => {
+    for (const act of next) await act();
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, acts.length) }, worker));
 }
