@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { endCommands, type Running, trunkline } from "../support/command.ts";
 import { type FrameOf, connectV1 } from "../support/frame-client.ts";
 import { until } from "../support/until.ts";
+import { Visitor, pageSecret } from "../support/visitor.ts";
 
 const key = "hunter2-secret";
 let folder: string;
@@ -213,6 +214,25 @@ it("D-25 the raw door is open where the config file says", async () => {
   await until("it came", () => texts.length === 1);
   expect(texts).toEqual(["new model!"]);
   socket.close();
+});
+
+it("D-25 an app in any language subscribes a page before its socket is there", async () => {
+  const gateway = trunkline(["start", "--port", "0"], { TRUNKLINE_API_KEY: key, TRUNKLINE_PAGE_SECRET: pageSecret });
+  const url = await urlOf(gateway);
+  const response = await fetch(`${url}/api/v1/pages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ cookie: null, subscribe: ["room"], push: [{ channel: "room", data: "welcome" }] }),
+  });
+  const { id, setCookie } = (await response.json()) as { readonly id: string; readonly setCookie: string };
+  const visitor = new Visitor();
+  visitor.cookie = setCookie.split(";")[0];
+  const socket = await visitor.connect(`${url.replace("http", "ws")}/api/ws/v1/events`, { id });
+  await until("it is greeted", () => socket.events.length === 1);
+  expect(socket.events[0]).toMatchObject({ data: "welcome", for: "room" });
+  gateway.kill("SIGTERM");
+  expect(await gateway.exited).toBe(0);
+  expect(gateway.stdout + gateway.stderr).not.toMatch(new RegExp(`${pageSecret}|hunter2`));
 });
 
 it("D-25 a chat with its history and who is there takes a config file, and no code", async () => {

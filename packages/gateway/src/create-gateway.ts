@@ -222,6 +222,7 @@ class NodeGateway implements Gateway {
       reception,
       links,
       publishing,
+      pages,
       relay: this.#relay,
       clock,
       stats,

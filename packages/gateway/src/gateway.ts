@@ -17,7 +17,7 @@ import type { StatsSnapshot } from "./metrics.ts";
 export interface Gateway {
   /**
    * Serves WebSockets and the HTTP paths of the gateway on a server that has an app already: `/api/ws/v1/events`,
-   * `/api/v1/events`, `/api/v1/publish`, `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
+   * `/api/v1/events`, `/api/v1/publish`, `/api/v1/pages` (with `pages`), `/healthz`, `/readyz` and `/metrics` are answered here, everything else is left to the app. Attach after the
    * app's own `request` listeners were added: they are wrapped, so that they do not also see the gateway's requests. Servers of other
    * WebSockets may be added before or after.
    * @returns its undo; `close` undoes it too

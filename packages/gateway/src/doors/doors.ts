@@ -10,8 +10,10 @@ import { pathOf } from "../auth/request-info.ts";
 import type { LinkRelay } from "../link-relay.ts";
 import { type GatewayStats, metricsPage } from "../metrics.ts";
 import type { ResolvedOptions } from "../options.ts";
+import { pagesPath } from "../own-paths.ts";
 import { type EventStreamDoorOptions, createEventStreamDoor } from "./event-stream.ts";
 import { type HealthOptions, createHealth } from "./health.ts";
+import { type PagesApiOptions, createPagesApi } from "./pages-api.ts";
 import { createPublishApi } from "./publish-api.ts";
 import { noEventStream, noUpgrade } from "./switched-off.ts";
 import { type UpgradeDoor, createUpgradeDoor } from "./upgrade.ts";
@@ -22,6 +24,8 @@ export interface DoorsOptions {
   /** Who may have a link. */
   readonly links: Entrance;
   readonly publishing: Publishing;
+  /** null: the gateway has no page sessions. */
+  readonly pages: PagesApiOptions["pages"] | null;
   readonly relay: LinkRelay;
   readonly clock: Clock;
   readonly stats: GatewayStats;
@@ -41,21 +45,22 @@ export interface Doors {
 }
 
 export function createDoors(given: DoorsOptions): Doors {
-  const { options, reception, links, publishing, relay, clock, stats, logger, accept } = given;
+  const { options, reception, links, publishing, pages, relay, clock, stats, logger, accept } = given;
   const { bodyTimeoutMs, enabled, origins, limits } = options;
   const { incomingBytes } = limits;
   const situation = (): Situation => given.situation();
-  const publishApi = createPublishApi({
+  const posts = {
     ...reception,
     origins,
-    publishing,
     isAccepting: () => !stats.draining,
     maxBodyBytes: limits.bodyBytes,
     bodyTimeoutMs,
     clock,
     stats,
     logger,
-  });
+  };
+  const publishApi = createPublishApi({ ...posts, publishing });
+  const pagesApi = pages === null ? null : createPagesApi({ ...posts, pages });
   const health = createHealth({ readiness: given.readiness, metrics: metricsPage(stats) });
   const door = { ...reception, entrance: links, incomingBytes, stats, logger, situation };
   const eventStream = createEventStreamDoor({ ...door, bodyTimeoutMs, clock, accept, relay });
@@ -70,6 +75,7 @@ export function createDoors(given: DoorsOptions): Doors {
     handle(request, response) {
       const path = pathOf(request.url ?? "/");
       if (path === publishPath) publishApi(request, response);
+      else if (path === pagesPath && pagesApi !== null) pagesApi(request, response);
       else if (path === streamPath) (enabled ? eventStream : noEventStream)(request, response);
       else return health(path, request, response);
       return true;

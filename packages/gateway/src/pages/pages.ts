@@ -57,7 +57,8 @@ export type NeutralPage = Page & { readonly setCookie: string | null };
 export class Pages implements PageHost {
   readonly #options: PagesOptions;
   readonly #host: PagesHost;
-  readonly #account: string;
+  /** Whose channels its pages are on. */
+  readonly account: string;
   readonly #keys: PageKeys;
   readonly #sessions: PageSessions;
   readonly #registry: Registry;
@@ -72,7 +73,7 @@ export class Pages implements PageHost {
     const { clock, givenClock, onError, onJoin, onLeave } = host;
     this.#options = options;
     this.#host = host;
-    this.#account = account;
+    this.account = account;
     this.#keys = pageKeys(options.secret);
     this.#registry = registry ?? memoryRegistry(givenClock === undefined ? {} : { clock: givenClock });
     this.#sessions = new PageSessions({
@@ -127,7 +128,7 @@ export class Pages implements PageHost {
   readonly source: SubscriptionSource = ({ connection, principal, request }) => {
     const key = this.keyOf(request);
     // Its channels are those of an account.
-    if (key === null || principal.account !== this.#account) return [];
+    if (key === null || principal.account !== this.account) return [];
     // Whoever asks sources is one of the gateway's own connections.
     return this.#arrive(key, connection as PageConnection);
   };
@@ -200,7 +201,7 @@ export class Pages implements PageHost {
         void this.#connections.refresh(key);
         await this.#line.tell(key);
       }
-      await broker.append(streamName(this.#account, own), { body });
+      await broker.append(streamName(this.account, own), { body });
       observer.accepted("log", false, clock.now() - startedAt);
       // By the channel that it is meant for: logs are no place for keys.
       observer.saw?.({ account: this.#account, channel, event: "message", data: message, bytes });
@@ -247,7 +248,7 @@ export class Pages implements PageHost {
   /** From where the channels are now, so that what comes before the socket does is not lost to it. */
   async #add(key: string, channels: readonly string[]): Promise<void> {
     const { initialMs = pagesDefaults.timeouts.initialMs } = this.#options.timeouts ?? {};
-    const heads = await this.#host.broker.heads(channels.map((channel) => streamName(this.#account, channel)));
+    const heads = await this.#host.broker.heads(channels.map((channel) => streamName(this.account, channel)));
     const registered = channels.map<Registered>((channel, index) => ({ channel, position: heads[index] ?? null }));
     await this.#registry.add(key, registered, initialMs);
   }
