@@ -49,7 +49,7 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const jsonPostDefaults = { maxBodyBytes: 1024 * 1024, bodyTimeoutMs: 30_000 } as const;
+const jsonPostDefaults = { maxBodyBytes: 1024 * 1024, bodyTimeoutMs: 30_000 } as const;
 
 /** Handles every request to one path; the caller has matched it. */
 export function createJsonPost(

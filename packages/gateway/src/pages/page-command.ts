@@ -3,7 +3,7 @@ import { channelProblem } from "@trunkline/core/wire";
 import { channelGrantProblem } from "../channel-grant.ts";
 
 /** A message for one page alone. */
-export interface PagePush {
+interface PagePush {
   readonly channel: string;
   readonly data: unknown;
 }

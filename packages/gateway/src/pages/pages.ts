@@ -204,7 +204,7 @@ export class Pages implements PageHost {
       await broker.append(streamName(this.account, own), { body });
       observer.accepted("log", false, clock.now() - startedAt);
       // By the channel that it is meant for: logs are no place for keys.
-      observer.saw?.({ account: this.#account, channel, event: "message", data: message, bytes });
+      observer.saw?.({ account: this.account, channel, event: "message", data: message, bytes });
     });
   }
 
