@@ -1,5 +1,4 @@
 // `npm run bench:broker`: how fast events get into Redis, and how late they are on the other side (README.md).
-import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { alternate } from "./lib/alternation.mjs";
@@ -7,7 +6,7 @@ import { medians } from "./lib/median.mjs";
 import { readOptions } from "./lib/options.mjs";
 import { cores, PinnedProcess } from "./lib/pinned-process.mjs";
 import { prepare } from "./lib/preparation.mjs";
-import { startRedis } from "./lib/redis.mjs";
+import { redisVersion, startRedis } from "./lib/redis.mjs";
 import { describeMachine, finish } from "./lib/report.mjs";
 import { compact } from "./lib/table.mjs";
 
@@ -102,10 +101,9 @@ function targetsOf({ single, batch, lag }) {
   return targets;
 }
 
-const say = (command, args) => execFileSync(command, args, { encoding: "utf8" });
 const peers = {
   ioredis: createRequire(import.meta.url)("ioredis/package.json").version,
-  "redis-server": /v=(\S+)/.exec(say("redis-server", ["--version"]))?.[1],
+  "redis-server": redisVersion(),
 };
 const sections = Object.keys(figures).map(section);
 finish({

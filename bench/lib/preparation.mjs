@@ -5,11 +5,12 @@ import { root, run } from "../../scripts/setup.mjs";
 
 const bench = fileURLToPath(new URL("..", import.meta.url));
 
-/** Installs the peers unless the pinned versions are there, then builds Trunkline. Exits 1 when either fails. */
-export function prepare({ build }) {
+/** Installs the peers, unless the pinned versions are there or none are wanted, then builds Trunkline. Exits 1 when either fails. */
+export function prepare({ build, peers = true }) {
   // stdout is kept for results, so that --json can be piped.
   const stdio = ["ignore", 2, 2];
-  if (!peersInstalled() && !run("npm", ["ci", "--prefix", bench, "--loglevel=error"], { stdio })) process.exit(1);
+  if (peers && !peersInstalled() && !run("npm", ["ci", "--prefix", bench, "--loglevel=error"], { stdio }))
+    process.exit(1);
   if (build && !run("node", [`${root}scripts/build.mjs`], { stdio })) process.exit(1);
 }
 

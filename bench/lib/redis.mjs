@@ -1,5 +1,5 @@
 // A redis-server of its own for one run, on the core that drives, without persistence.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { Redis } from "ioredis";
 import { cores, pinned } from "./pinned-process.mjs";
@@ -17,7 +17,7 @@ export async function startRedis() {
   ]);
   const server = spawn(command, args, { stdio: "ignore" });
   server.once("error", () => {
-    console.error('bench:broker needs redis-server ("apt-get install redis-server" on Debian).');
+    console.error('this bench needs redis-server ("apt-get install redis-server" on Debian).');
     process.exit(2);
   });
   const exit = new Promise((resolve) => server.once("exit", resolve));
@@ -32,6 +32,11 @@ export async function startRedis() {
       await exit;
     },
   };
+}
+
+/** Of the redis-server that is installed. */
+export function redisVersion() {
+  return /v=(\S+)/.exec(execFileSync("redis-server", ["--version"], { encoding: "utf8" }))?.[1];
 }
 
 function freePort() {
