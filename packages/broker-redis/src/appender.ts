@@ -108,7 +108,7 @@ export class Appender {
         if (pending.resent === true) return pending.reject(lostUnknown());
         return pending.resolve({ kind: "unknown" });
       case "tooMany":
-        return pending.reject(tooManyKeys(this.#options.settings.maxKeys));
+        return pending.reject(tooManyKeys(pending.append.state?.maxKeys ?? this.#options.settings.maxKeys));
       default:
         return unreachable(answer);
     }

@@ -34,13 +34,19 @@ export function addBatch(
   input.push(...head, fixed);
   for (const { append, tag, dedupeKey, acceptedAt } of batch) {
     const { state, body, retryMs } = append;
-    const line = state === undefined ? "l" : state.deleted ? "x" : "s";
-    input.push(dedupeKey === null ? line : `${line}d`, tag, body);
+    input.push(dedupeKey === null ? lineOf(append) : `${lineOf(append)}d`, tag, body);
     if (state !== undefined) input.push(state.key);
+    if (state?.maxKeys !== undefined) input.push(state.maxKeys);
     // What it waited here counts too.
     if (dedupeKey !== null)
       input.push(digestOf(append), retryMs === undefined ? -1 : Math.floor(retryMs + now - acceptedAt));
   }
+}
+
+function lineOf({ state }: Append): string {
+  if (state === undefined) return "l";
+  if (state.maxKeys === undefined) return state.deleted ? "x" : "s";
+  return state.deleted ? "X" : "S";
 }
 
 /** What the append script answered of one append; `tooMany`: the stream has as many state keys as it may. */

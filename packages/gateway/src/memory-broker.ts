@@ -138,8 +138,9 @@ class MemoryBroker implements Broker {
     const time = this.#clock.wallTime();
     stream.usedAt = now;
     stream.trim(this.#count, time - this.#ageMs);
-    if (state !== undefined && stream.state.size >= this.#maxStateKeys && !stream.state.has(state.key))
-      return Promise.reject(tooManyKeys(this.#maxStateKeys));
+    const { maxKeys = this.#maxStateKeys } = state ?? {};
+    if (state !== undefined && stream.state.size >= maxKeys && !stream.state.has(state.key))
+      return Promise.reject(tooManyKeys(maxKeys));
     const entry = stream.append(append, newTag(), time);
     if (entry.line === "log") stream.log.trim(this.#count, 0);
     const position = { epoch: stream.epoch, offset: entry.offset, tag: entry.tag };

@@ -5,8 +5,8 @@ import { type Script, script } from "./script.ts";
  * Stores and publishes a batch of appends of one stream: all of it or, when it fails, nothing.
  *
  * ARGV 3: how many of the fixed keys are given, 2 or 5; the keys behind them are one per append that has a dedupe key. Then per
- * append: kind, tag, body. A kind of "s" (value) or "x" (deletion) is followed by the state key, "l" (log) is not; with a "d" behind
- * it, by the body's digest and the age of the first attempt (-1: there was none).
+ * append: kind, tag, body. A kind of "s" (value) or "x" (deletion) is followed by the state key, "S" and "X" by that and how many keys
+ * the stream may have, "l" (log) by neither; with a "d" behind it, by the body's digest and the age of the first attempt (-1: there was none).
  *
  * Answers birth, then code, place and tag of each append: 1 appended, 2 duplicate, 3 conflict, 4 unknown, 5 too many keys. An empty
  * answer: nothing was done, because all five fixed keys are needed.
@@ -31,11 +31,15 @@ local i, nextDedupe, answered = 4, fixed + 1, 1
 while ARGV[i] do
   local kind, tag, body = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   i = i + 3
-  local code, place, placeTag, key, dedupe, digest = 1, 0, tag, false, false, false
+  local code, place, placeTag, key, dedupe, digest, mayKeys = 1, 0, tag, false, false, false, ${maxKeys}
   if kind ~= 'l' then
     if kind ~= 'ld' then
       key = ARGV[i]
       i = i + 1
+      if string.byte(kind) < 97 then
+        mayKeys, kind = tonumber(ARGV[i]), string.lower(kind)
+        i = i + 1
+      end
       if not stateTag then ${forgetGraves} end
     end
     if #kind == 2 then
@@ -51,7 +55,7 @@ while ARGV[i] do
         code = 4
       end
     end
-    if code == 1 and key and redis.call('HEXISTS', values, key) == 0 and redis.call('ZCARD', order) >= ${maxKeys} then
+    if code == 1 and key and redis.call('HEXISTS', values, key) == 0 and redis.call('ZCARD', order) >= mayKeys then
       code = 5
     end
   end

@@ -23,8 +23,11 @@ export interface Entry {
 
 export interface Append {
   readonly body: string;
-  /** Puts it on the state line, in place of what `key` had there. Absent: on the log. */
-  readonly state?: { readonly key: string; readonly deleted: boolean };
+  /**
+   * Puts it on the state line, in place of what `key` had there. Absent: on the log. `maxKeys`: how many keys the stream may have for this
+   * one to be new. @defaultValue the broker's bound
+   */
+  readonly state?: { readonly key: string; readonly deleted: boolean; readonly maxKeys?: number };
   /**
    * Idempotency: the same `key` within the window is answered with the first receipt; another `body` is a conflict, unless
    * only its trace context is another (`untraced`).

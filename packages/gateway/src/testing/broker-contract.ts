@@ -333,6 +333,48 @@ export function brokerContract(
         3,
       );
 
+      test(
+        "an append may bring a bound of its own, for values and deletions, with and without a dedupe key",
+        async ({ broker, stream }) => {
+          const bounded = (key: string, deleted: boolean, maxKeys: number, dedupeKey?: string) =>
+            broker
+              .append(stream, { body: `"${key}"`, state: { key, deleted, maxKeys }, ...(dedupeKey && { dedupeKey }) })
+              .then(
+                ({ kind }) => kind,
+                (error: unknown) => (error as { readonly code?: unknown }).code,
+              );
+          for (let n = 1; n <= 3; n++) await set(broker, stream, `k${n}`, n);
+          // In one batch, beside appends without one.
+          const all = [
+            bounded("k4", false, 5),
+            bounded("k5", true, 5, "id"),
+            bounded("k5", true, 5, "id"),
+            bounded("k6", false, 5, "other"),
+            bounded("k1", false, 1),
+            broker.append(stream, { body: "{}" }).then(({ kind }) => kind),
+          ];
+          expect(await Promise.all(all)).toEqual([
+            "appended",
+            "appended",
+            "duplicate",
+            "gateway.limit",
+            "appended",
+            "appended",
+          ]);
+          const { state, log } = await broker.read(stream, { offset: 0, revision: 0 }, 10);
+          expect(
+            state.entries.map(({ body, deleted = false }) => [JSON.parse(body) as unknown, deleted]).slice(-3),
+          ).toEqual([
+            ["k4", false],
+            ["k5", true],
+            ["k1", false],
+          ]);
+          expect([state.count, log.count]).toEqual([5, 1]);
+        },
+        100,
+        3,
+      );
+
       test("a change is deduped like any event", async ({ broker, stream }) => {
         const append: Append = { body: "{}", dedupeKey: "k", state: { key: "a", deleted: false } };
         const first = await broker.append(stream, append);
