@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { systemClock } from "@trunkline/core/clock";
 import { UsageError } from "@trunkline/core/errors";
 import type { ChannelListener } from "@trunkline/core/listener";
-import type { Clock } from "@trunkline/core/ports";
+import type { Clock, StreamName } from "@trunkline/core/ports";
 import type { Publishes } from "@trunkline/core/publish";
 import type { PublishReceipt, PublishRequest } from "@trunkline/core/wire";
 import type { Admitted, Situation } from "./admission.ts";
@@ -42,7 +42,8 @@ import { pushLine } from "./push-line.ts";
 import { Attendance } from "./presence/attendance.ts";
 import { noPresence } from "./presence/attending.ts";
 import type { Member } from "./presence/member.ts";
-import { Presence, membersFrom } from "./presence/presence.ts";
+import { membersFrom } from "./presence/members-from.ts";
+import { Presence } from "./presence/presence.ts";
 import { publishLog } from "./publish-log.ts";
 import { type DisconnectOptions, Revocation } from "./revocation.ts";
 import { Roster } from "./roster.ts";
@@ -160,14 +161,21 @@ class NodeGateway implements Gateway {
       frameBytes: limits.frameBytes,
       unreadBytes: limits.unreadBytes,
       onError,
-      onAvailable: (available) => (this.#brokerAvailable = available),
+      onAvailable: (available) => {
+        this.#brokerAvailable = available;
+        if (available) this.#presence?.onAvailable();
+      },
+      onOpen: (stream) => this.#presence?.opened(stream),
       serializerOf: serializerOf(options.serialize, (cause) => this.#events.callbackFailed("serialize", cause)),
     });
     this.#pushes = pushLine(broker, this.#hub, (push, time) => this.#listeners.onPush(push, time));
     const entrance = linkEntrance(reception.entrance, grants, this.#revocation.line, this.#pushes);
     const links = pages === null ? entrance : pages.before(entrance);
     const { presence: settings } = resolved;
-    this.#presence = settings === null ? null : new Presence({ broker, clock, settings, attendance, stats, onError });
+    const isShared = others !== null;
+    const open = (): Iterable<StreamName> => this.#hub.streams;
+    this.#presence =
+      settings === null ? null : new Presence({ broker, isShared, clock, settings, attendance, stats, open, onError });
     this.#headTimer = new HeadTimer({
       clock,
       everyMs: resolved.heartbeatMs,
@@ -177,6 +185,7 @@ class NodeGateway implements Gateway {
           this.#hub.checkHeads(isOver),
           this.#revocation.line.checkHead(isOver),
           this.#listeners.checkHeads(isOver),
+          this.#presence?.checkHeads(isOver),
         ]);
       },
       onError,

@@ -29,6 +29,8 @@ export interface HubOptions {
   /** Hears of failures that no connection can be told of. Must not throw. */
   readonly onError: (error: unknown) => void;
   readonly onAvailable: (available: boolean) => void;
+  /** Somebody joins a stream that nobody was on here. @defaultValue nobody hears of it */
+  readonly onOpen?: ((stream: StreamName) => void) | undefined;
   /** What writes the events of a channel. @defaultValue none: they go out as they were published */
   readonly serializerOf?: ((channel: string) => Serializer | null) | undefined;
 }
@@ -70,10 +72,16 @@ export class Hub implements BrokerListener, LiveLine {
       channel.opened = this.#open(channel);
       // Each feed awaits it and hears of the failure; a channel whose feeds have all left does so without anyone.
       channel.opened.catch(() => {});
+      this.#options.onOpen?.(name);
     }
     const feed = new Feed(reader, channel, cursor, rewind);
     channel.behind.add(feed);
     return feed;
+  }
+
+  /** Streams that somebody is on. */
+  get streams(): Iterable<StreamName> {
+    return this.#channels.keys();
   }
 
   /** Gets ready to say a feed's verdict. Rejects when the broker can't be used. */

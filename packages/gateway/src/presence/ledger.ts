@@ -19,7 +19,7 @@ interface Record extends Item {
   last: string | null;
 }
 
-/** A place on the state line of a stream; epoch "": nothing was written yet. */
+/** A place on the state line of a stream. */
 export interface Mark {
   readonly stream: StreamName;
   readonly epoch: string;
@@ -60,9 +60,9 @@ export class Ledger {
     return isOwed(item as Record);
   }
 
-  /** Whether the broker has something under a key, for certain. */
-  has(stream: StreamName, key: string): boolean {
-    return typeof this.#pages.get(stream)?.records.get(key)?.there === "string";
+  /** Nothing of this gateway is on any stream. */
+  get isEmpty(): boolean {
+    return this.#pages.size === 0;
   }
 
   /** What the broker is owed, at most `limit` items. */
@@ -105,13 +105,15 @@ export class Ledger {
 
   /** Where its streams are, as far as it wrote on them: to be compared with what the broker says. */
   get marks(): readonly Mark[] {
-    return [...this.#pages].map(([stream, { epoch, revision }]) => ({ stream, epoch, revision }));
+    return [...this.#pages].flatMap(([stream, { epoch, revision }]) =>
+      epoch === "" ? [] : [{ stream, epoch, revision }],
+    );
   }
 
   /** Where a stream was found after `mark` was taken. Whether it has lost what this gateway wrote, which is owed anew. */
   found({ stream, epoch, revision }: Mark, head: Position): boolean {
     const page = this.#pages.get(stream);
-    if (page === undefined || page.epoch !== epoch || epoch === "") return false;
+    if (page === undefined || page.epoch !== epoch) return false;
     if (head.epoch === epoch && (head.state?.revision ?? 0) >= revision) return false;
     this.#lose(page);
     Object.assign(page, { epoch: head.epoch, revision: head.state?.revision ?? 0 });

@@ -15,6 +15,13 @@ export interface Member {
   readonly since: number;
 }
 
+/** Keys of one stream: the members of many gateways, and those who left a while ago. Far beyond the bound of the streams of apps. */
+export const maxKeys = 1_000_000;
+
+export function accountOf(stream: StreamName): string {
+  return stream.slice(0, stream.indexOf("/"));
+}
+
 export function membersStream(account: string, channel: string): StreamName {
   return streamName(account, companion("members", channel));
 }
@@ -25,6 +32,11 @@ export function countStream(account: string, channel: string): StreamName {
 
 export function memberKey(member: string, gateway: string): string {
   return `${member}@${gateway}`;
+}
+
+/** The gateway that a key of either stream belongs to. */
+export function gatewayOf(key: string): string {
+  return key.slice(key.lastIndexOf("@") + 1);
 }
 
 /** @param data JSON text */

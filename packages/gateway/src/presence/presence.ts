@@ -1,83 +1,91 @@
-// Who is on which channel (PROTOCOL §13): performs what roll and ledger decide.
-import { GatewayError, UsageError } from "@trunkline/core/errors";
-import { randomBytes } from "node:crypto";
+// Who is on which channel (PROTOCOL §13): performs what roll and pace decide.
 import type { Broker, Clock, StreamName, TimerHandle } from "@trunkline/core/ports";
-import { type WireError, byteLength, channelProblem, maxMemberBytes } from "@trunkline/core/wire";
-import { accountProblem, channelOf, defaultAccount, streamName } from "../auth/principal.ts";
-import type { PresenceLimits } from "../options.ts";
+import { type WireError, byteLength, channelProblem, companionOf, maxMemberBytes } from "@trunkline/core/wire";
+import { channelOf, streamName } from "../auth/principal.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
+import type { PresenceLimits } from "../options.ts";
+import { AliveLine, newLife } from "./alive-line.ts";
 import type { Attendance } from "./attendance.ts";
 import type { Attendee, Attending, PresenceRequest, Refusal } from "./attending.ts";
-import { type Item, Ledger } from "./ledger.ts";
+import { KeyWriter } from "./key-writer.ts";
 import {
   type Member,
+  accountOf,
   countBody,
   countStream,
-  goneBody,
+  gatewayOf,
   memberBody,
   memberKey,
   membersOf,
   membersStream,
 } from "./member.ts";
-import { stateKeys } from "./state-keys.ts";
 import { Pace } from "./pace.ts";
 import { type Change, Roll, type Room } from "./roll.ts";
+import { stateKeys } from "./state-keys.ts";
+import { Sweeper } from "./sweeper.ts";
 
 export interface PresenceOptions {
   readonly broker: Broker;
+  /** Whether other gateways may be on the broker. */
+  readonly isShared: boolean;
   readonly clock: Clock;
   readonly settings: Required<PresenceLimits>;
   readonly attendance: Attendance;
   readonly stats: GatewayStats;
+  /** Streams that somebody is on here. */
+  readonly open: () => Iterable<StreamName>;
   /** Hears of what is tried again. Must not throw. */
   readonly onError: (error: unknown) => void;
 }
 
 /** How often the number of members of a channel is written at most, in milliseconds. */
 const countEveryMs = 1000;
-/** How soon what the broker did not take is written again, in milliseconds. */
-const retryMs = 1000;
-/** Writes under way at a time of what is owed. */
-const atOnce = 256;
-/** Keys of one stream: the members of many gateways, and those who left a while ago. */
-const maxKeys = 1_000_000;
 
 export class Presence implements Attending {
   readonly #options: PresenceOptions;
   readonly #roll: Roll<Attendee>;
   readonly #pace = new Pace<StreamName>(countEveryMs);
+  readonly #writer: KeyWriter;
+  /** null: there are no other gateways. */
+  readonly #others: { readonly alive: AliveLine; readonly sweeper: Sweeper } | null;
   /** What each link asked for last, while it is being decided. */
   readonly #turns = new WeakMap<Attendee, Promise<unknown>>();
-  /** The last write of each item; resolves to whether it failed. */
-  readonly #sending = new WeakMap<Item, Promise<boolean>>();
-  /** Writes under way. */
-  readonly #flights = new Set<Promise<boolean>>();
-  /** Names this life of the gateway. */
-  #gateway = newGatewayId();
-  #ledger = new Ledger();
+  /** Names this life of the gateway; null before the first. */
+  #gateway: string | null;
   #timer: { readonly at: number; readonly handle: TimerHandle } | null = null;
-  /** When what is owed is written again. */
-  #retryAt = Infinity;
-  #settling = false;
   #closed = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#roll = new Roll(options.settings);
+    const { settings, broker, clock, isShared, onError } = options;
+    this.#roll = new Roll(settings);
+    this.#writer = new KeyWriter({ broker, clock, onError });
+    this.#gateway = isShared ? null : newLife();
+    if (!isShared) {
+      this.#others = null;
+      return;
+    }
+    const alive = new AliveLine({
+      broker,
+      clock,
+      leaseMs: settings.leaseMs,
+      onError,
+      onLife: (id) => this.#begin(id),
+      onDeath: () => this.#sweepAll(),
+    });
+    this.#others = { alive, sweeper: new Sweeper({ broker, clock, alive, onError }) };
   }
 
   async request(who: Attendee, asked: PresenceRequest): Promise<readonly Refusal[]> {
-    const turn = this.#take(who, asked, this.#turns.get(who));
+    const before = this.#turns.get(who);
+    const turn = (async () => {
+      await before;
+      return this.#perform(who, asked);
+    })();
     this.#turns.set(who, turn);
-    const answers = await turn;
+    const refused = await turn;
     if (this.#turns.get(who) === turn) this.#turns.delete(who);
-    const refused: Refusal[] = [];
-    for (const { channel, answer } of answers) {
-      const error = await answer;
-      if (error === null) continue;
-      countRefused(this.#options.stats, error.code);
-      refused.push({ channel, error });
-    }
+    for (const { error } of refused) countRefused(this.#options.stats, error.code);
     return refused;
   }
 
@@ -90,31 +98,73 @@ export class Presence implements Attending {
     this.#arm();
   }
 
-  /** Everybody who is on a channel. @throws what the broker's `read` throws */
+  /** Everybody who is on a channel. @throws {GatewayError} `gateway.unavailable`, and what the broker's `read` throws */
   async members(account: string, channel: string): Promise<readonly Member[]> {
+    const alive = this.#others?.alive;
+    await alive?.join();
     const entries = await stateKeys(this.#options.broker, membersStream(account, channel));
-    return membersOf(entries.map(({ body }) => body));
+    const dead = await alive?.deadAmong(new Set(entries.map(([key]) => gatewayOf(key))));
+    const living = entries.filter(([key]) => dead?.has(gatewayOf(key)) !== true);
+    return membersOf(living.map(([, { body }]) => body));
   }
 
+  /** Somebody is on a stream that nobody was on here. What is left there of gateways that died unseen is removed. */
+  opened(stream: StreamName): void {
+    if (this.#others === null || !isOfMembers(stream)) return;
+    // The first life begins with all that is open.
+    if (this.#gateway === null) void this.#others.alive.beat();
+    else this.#others.sweeper.sweep([stream]);
+  }
+
+  /** The broker can be used again, and may have lost something. */
+  onAvailable(): void {
+    if (this.#others?.alive.hasBegun === true) void this.#others.alive.beat();
+    void this.#writer.settle();
+  }
+
+  /** Looks whether the broker still has what was written. Never rejects. */
+  checkHeads(isOver: () => boolean): Promise<void> {
+    return this.#writer.checkHeads(isOver);
+  }
+
+  /** Whoever is a member still stays one until the lease is over: on another gateway it may go on. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#arm();
-    await Promise.all(this.#flights);
+    await this.#writer.close();
+    await this.#others?.sweeper.close();
+    await this.#others?.alive.close(this.#writer.isEmpty);
   }
 
-  async #take(
-    who: Attendee,
-    { enter = [], leave = [] }: PresenceRequest,
-    before: Promise<unknown> | undefined,
-  ): Promise<readonly Answer[]> {
-    await before;
+  /** A life begins: all who are here are written under its name. */
+  async #begin(id: string): Promise<void> {
+    this.#gateway = id;
+    this.#writer.begin();
+    for (const room of this.#roll.rooms) {
+      for (const { member } of room.members.values()) this.#writer.want(...this.#said(room, member, id));
+      this.#writeCount(streamName(room.account, room.channel));
+    }
+    await this.#writer.settle();
+  }
+
+  #sweepAll(): void {
+    const streams = new Set([...this.#options.open()].filter(isOfMembers));
+    for (const { account, channel } of this.#roll.rooms)
+      streams.add(membersStream(account, channel)).add(countStream(account, channel));
+    this.#others?.sweeper.sweep(streams);
+  }
+
+  async #perform(who: Attendee, { enter = [], leave = [] }: PresenceRequest): Promise<readonly Refusal[]> {
     for (const channel of leave) this.#gone(this.#roll.leave(who.principal.account, channel, who.member));
-    const wanted = enter.map(({ channel, data }) => ({ channel, data: JSON.stringify(data) as string | undefined }));
-    const problems = await Promise.all(wanted.map(({ channel, data }) => this.#problem(who, channel, data)));
-    return wanted.map(({ channel, data }, index) => {
-      const answer = problems[index] ?? this.#enter(who, channel, data);
-      return { channel, answer };
-    });
+    // Of a channel that is named twice the last counts.
+    const wanted = new Map(enter.map(({ channel, data }) => [channel, JSON.stringify(data) as string | undefined]));
+    const answers = await Promise.all(
+      [...wanted].map(async ([channel, data]) => {
+        const error = (await this.#problem(who, channel, data)) ?? (await this.#enter(who, channel, data));
+        return { channel, error };
+      }),
+    );
+    return answers.flatMap(({ channel, error }) => (error === null ? [] : [{ channel, error }]));
   }
 
   async #problem(who: Attendee, channel: string, data: string | undefined): Promise<WireError | null> {
@@ -127,38 +177,46 @@ export class Presence implements Attending {
 
   /** Null once it is stored. */
   async #enter(who: Attendee, channel: string, data: string | undefined): Promise<WireError | null> {
-    // It may be over, or off the channel, since it was asked who it is.
+    // It may be over, or off the channel, since it was asked about.
     if (who.over || !who.listensTo(channel)) return forbidden;
     const { principal } = who;
+    const { account } = principal;
+    const wasThere = this.#roll.room(account, channel)?.members.has(who.member) === true;
     const said = { id: principal.kind === "user" ? principal.id : undefined, data };
-    const { room, present } = this.#roll.enter(who, principal.account, channel, said, this.#options.clock.wallTime());
+    const { room } = this.#roll.enter(who, account, channel, said, this.#options.clock.wallTime());
     this.#changed(room);
-    const failed = await this.#write(room, present.member);
-    if (!failed) return null;
-    // Who is there stays there; what it said meanwhile is owed.
-    if (!this.#ledger.has(...this.#keyOf(room, present.member)))
-      this.#gone(this.#roll.leave(room.account, channel, present.member));
+    if (await this.#isWritten(room, who.member)) return null;
+    // Who was there before stays there; what it says now is written later.
+    if (!wasThere) this.#gone(this.#roll.leave(account, channel, who.member));
     return unavailable;
   }
 
-  /** Writes what a member says now. Whether that failed. */
-  async #write({ account, channel }: Room, member: string): Promise<boolean> {
-    const room = this.#roll.room(account, channel);
-    const present = room?.members.get(member);
-    if (room === undefined || present?.listed !== true) return false;
-    const [stream, key] = this.#keyOf(room, member);
-    return this.#put(stream, key, memberBody(key, present));
+  /** Writes what a member says now. Whether that is stored. */
+  async #isWritten(room: Room, member: string): Promise<boolean> {
+    try {
+      if (this.#gateway === null) await this.#others?.alive.join();
+    } catch {
+      return false;
+    }
+    return this.#gateway === null || this.#writer.write(...this.#said(room, member, this.#gateway));
   }
 
-  #keyOf({ account, channel }: Room, member: string): [stream: StreamName, key: string] {
-    return [membersStream(account, channel), memberKey(member, this.#gateway)];
+  /** What `~members` should hold of a member. */
+  #said(
+    { account, channel }: Room,
+    member: string,
+    gateway: string,
+  ): [stream: StreamName, key: string, body: string | null] {
+    const present = this.#roll.room(account, channel)?.members.get(member);
+    const key = memberKey(member, gateway);
+    return [membersStream(account, channel), key, present?.listed === true ? memberBody(key, present) : null];
   }
 
   #gone(left: Change | null): void {
     if (left === null) return;
     const { room, present } = left;
     this.#changed(room);
-    void this.#put(...this.#keyOf(room, present.member), null);
+    if (this.#gateway !== null) void this.#writer.write(...this.#said(room, present.member, this.#gateway));
   }
 
   /** Somebody came or went. */
@@ -171,75 +229,20 @@ export class Presence implements Attending {
   }
 
   #writeCount(name: StreamName): void {
+    if (this.#gateway === null) return;
     const [account, channel] = [accountOf(name), channelOf(name)];
     const count = this.#roll.room(account, channel)?.members.size ?? 0;
     const body = count === 0 ? null : countBody(this.#gateway, count);
-    void this.#put(countStream(account, channel), this.#gateway, body);
-  }
-
-  /** Has a key hold `body`, or nothing. Whether that failed; then it is tried again. */
-  async #put(stream: StreamName, key: string, body: string | null): Promise<boolean> {
-    const item = this.#ledger.want(stream, key, body);
-    if (item === null) return false;
-    return this.#ledger.isOwed(item) ? this.#send(item) : ((await this.#sending.get(item)) ?? false);
-  }
-
-  #send(item: Item): Promise<boolean> {
-    const sending = this.#append(item);
-    this.#sending.set(item, sending);
-    this.#flights.add(sending);
-    void sending.then(() => this.#flights.delete(sending));
-    return sending;
-  }
-
-  async #append(item: Item): Promise<boolean> {
-    const ledger = this.#ledger;
-    const body = ledger.send(item);
-    const { stream, key } = item;
-    try {
-      const state = { key, deleted: body === null, maxKeys };
-      const appended = await this.#options.broker.append(stream, { body: body ?? goneBody(stream, key), state });
-      if (appended.kind !== "appended")
-        throw new Error(`expected the broker to store a key of presence, got ${appended.kind}`);
-      const { epoch, offset } = appended.position;
-      if (ledger.stored(item, body, epoch, offset)) void this.#settle();
-      return false;
-    } catch (error) {
-      ledger.failed(item, error instanceof GatewayError && error.code !== "gateway.outcome-unknown");
-      this.#failed(error);
-      return true;
-    }
-  }
-
-  #failed(error: unknown): void {
-    if (this.#closed) return;
-    this.#options.onError(error);
-    this.#retryAt = Math.min(this.#retryAt, this.#options.clock.now() + retryMs);
-    this.#arm();
-  }
-
-  /** Writes what is owed. */
-  async #settle(): Promise<void> {
-    if (this.#settling) return;
-    this.#settling = true;
-    for (;;) {
-      const owed = this.#ledger.owed(atOnce);
-      if (owed.length === 0) break;
-      const failed = await Promise.all(owed.map((item) => this.#send(item)));
-      if (failed.includes(true) || this.#closed) break;
-    }
-    this.#settling = false;
+    void this.#writer.write(countStream(account, channel), this.#gateway, body);
   }
 
   #arm(): void {
     const { clock } = this.#options;
-    const next = this.#closed ? Infinity : Math.min(this.#roll.nextLeave, this.#pace.nextDue, this.#retryAt);
+    const next = this.#closed ? Infinity : Math.min(this.#roll.nextLeave, this.#pace.nextDue);
     if (this.#timer !== null && this.#timer.at <= next && next < Infinity) return;
     if (this.#timer !== null) clock.clearTimer(this.#timer.handle);
-    this.#timer =
-      next === Infinity
-        ? null
-        : { at: next, handle: clock.setTimer(() => this.#due(), Math.max(0, next - clock.now())) };
+    const inMs = Math.max(0, next - clock.now());
+    this.#timer = next === Infinity ? null : { at: next, handle: clock.setTimer(() => this.#due(), inMs) };
   }
 
   #due(): void {
@@ -247,39 +250,13 @@ export class Presence implements Attending {
     const now = this.#options.clock.now();
     for (const left of this.#roll.expire(now)) this.#gone(left);
     for (const name of this.#pace.due(now)) this.#writeCount(name);
-    if (this.#retryAt <= now) {
-      this.#retryAt = Infinity;
-      void this.#settle();
-    }
     this.#arm();
   }
 }
 
-/** @throws {UsageError} `usage.bad-argument`, `usage.unsupported` without presence @throws {GatewayError} `gateway.unavailable` */
-export async function membersFrom(
-  presence: Presence | null,
-  channel: string,
-  account: string = defaultAccount,
-): Promise<readonly Member[]> {
-  if (presence === null)
-    throw new UsageError("usage.unsupported", "gateway.members: expected a gateway with presence, got presence: false");
-  const problem = accountProblem(account) ?? channelProblem(channel);
-  if (problem !== null) throw new UsageError("usage.bad-argument", `gateway.members: ${problem}`);
-  return presence.members(account, channel);
-}
-
-interface Answer {
-  readonly channel: string;
-  /** Why it was not entered, or null. */
-  readonly answer: WireError | Promise<WireError | null>;
-}
-
-function newGatewayId(): string {
-  return randomBytes(6).toString("base64url");
-}
-
-function accountOf(name: StreamName): string {
-  return name.slice(0, name.indexOf("/"));
+function isOfMembers(stream: StreamName): boolean {
+  const kind = companionOf(channelOf(stream))?.kind;
+  return kind === "members" || kind === "count";
 }
 
 function tooLarge(bytes: number): string {

@@ -3,8 +3,11 @@ import type { Broker, Entry, StreamName } from "@trunkline/core/ports";
 
 const pageKeys = 1000;
 
-/** By the age of the last change, without what is deleted. @throws what the broker's `read` throws */
-export async function stateKeys(broker: Broker, stream: StreamName): Promise<readonly Entry[]> {
+/** By key, the oldest change first, without what is deleted. @throws what the broker's `read` throws */
+export async function stateKeys(
+  broker: Broker,
+  stream: StreamName,
+): Promise<readonly (readonly [key: string, Entry])[]> {
   // What changes while it is read comes again, at the end; a deletion takes back what was read before it.
   const entries = new Map<string, Entry>();
   let revision = 0;
@@ -16,6 +19,6 @@ export async function stateKeys(broker: Broker, stream: StreamName): Promise<rea
       if (entry.deleted !== true) entries.set(key, entry);
       revision = entry.offset;
     }
-    if (state.entries.length === state.count) return [...entries.values()];
+    if (state.entries.length === state.count) return [...entries];
   }
 }
