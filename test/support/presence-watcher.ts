@@ -40,8 +40,9 @@ export class PresenceWatcher {
     const keys = new Map<string, string>();
     const moves: string[] = [];
     const there = (member: string): boolean => [...keys.values()].includes(member);
-    for (const { channel, key = "", deleted } of this.client.events) {
-      if (channel !== `~members/${this.#channel}`) continue;
+    for (const message of this.client.messages) {
+      if (message.type !== "event" || message.channel !== `~members/${this.#channel}`) continue;
+      const { key = "", deleted } = message;
       const member = key.slice(0, key.lastIndexOf("@"));
       const before = there(member);
       if (deleted) keys.delete(key);
@@ -51,13 +52,16 @@ export class PresenceWatcher {
     return moves;
   }
 
-  /** Of the whole link, in order: snapshots are not looked at, since a link that was never lost has one at most. */
   #state<Data>(channel: string): ReadonlyMap<string, Data> {
     const state = new Map<string, Data>();
-    for (const event of this.client.events) {
-      if (event.channel !== channel || event.key === undefined) continue;
-      state.delete(event.key);
-      if (event.deleted !== true) state.set(event.key, event.data as Data);
+    for (const message of this.client.messages) {
+      if (message.type === "verdict") {
+        const begun = message.streams.some((each) => each.channel === channel && "snapshot" in each && each.snapshot);
+        if (begun) state.clear();
+      }
+      if (message.type !== "event" || message.channel !== channel || message.key === undefined) continue;
+      state.delete(message.key);
+      if (message.deleted !== true) state.set(message.key, message.data as Data);
     }
     return state;
   }

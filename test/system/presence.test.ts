@@ -1,36 +1,13 @@
 // Who is on a channel (PROTOCOL §13), on one gateway.
 import { expect, it } from "vitest";
-import type { Authenticator, GatewayOptions } from "@trunkline/gateway";
-import { type FrameClient, type FrameOf, connectV1 } from "../support/frame-client.ts";
+import type { GatewayOptions } from "@trunkline/gateway";
+import { type FrameClient, connectV1 } from "../support/frame-client.ts";
+import { askPresence, byName, enter, memberOf } from "../support/presence-members.ts";
 import { watchPresence } from "../support/presence-watcher.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
 
-/** A token is the name of a user of acme, who may be everywhere. */
-const authenticate: Authenticator = ({ token }) => {
-  if (token === undefined || token.startsWith("sk_") || token.startsWith("pk_")) return null;
-  return { kind: "user", account: "acme", id: token, mayListen: ["*"], mayAttend: ["room*"] };
-};
-
-const open = (options: GatewayOptions = {}) => startGateway({ authenticate, ...options });
-
-let refs = 0;
-async function ask(client: FrameClient, asked: object): Promise<FrameOf<"presence">> {
-  const ref = refs++;
-  client.send({ type: "presence", ref, ...asked });
-  return client.next("presence");
-}
-
-async function enter(client: FrameClient, channel: string, data?: unknown): Promise<FrameOf<"presence">> {
-  return ask(client, { enter: [{ channel, ...(data !== undefined && { data }) }] });
-}
-
-/** A link that is on `channel` and a member of it. */
-async function member(url: string, token: string, channel: string, data?: unknown, generation = 1) {
-  const client = await connectV1(url, { token, instance: token, generation, streams: [{ channel }] });
-  expect(await enter(client, channel, data)).not.toHaveProperty("refused");
-  return client;
-}
+const open = (options: GatewayOptions = {}) => startGateway({ authenticate: byName, ...options });
 
 it("§13.1 who enters, says something else and leaves is seen by those who watch, and counted", async () => {
   const { socketUrl, gateway } = await open();
@@ -40,11 +17,11 @@ it("§13.1 who enters, says something else and leaves is seen by those who watch
     "snapshot",
     "snapshot",
   ]);
-  const ada = await member(socketUrl, "ada", "room", { mood: "fine" });
+  const ada = await memberOf(socketUrl, "ada", "room", { data: { mood: "fine" } });
   await until("ada is seen and counted", () => watcher.ids[0] === "ada" && watcher.count === 1);
   expect([...watcher.members.values()]).toEqual([{ id: "ada", data: { mood: "fine" }, since: expect.any(Number) }]);
   expect([...watcher.keys.keys()][0]).toMatch(/^[\w-]{22}@[\w-]{8}$/);
-  const bob = await member(socketUrl, "bob", "room");
+  const bob = await memberOf(socketUrl, "bob", "room");
   await until("both are", () => watcher.ids.length === 2 && watcher.count === 2);
   expect(gateway.stats().members).toBe(2);
   const listed = await gateway.members("room", { account: "acme" });
@@ -55,7 +32,7 @@ it("§13.1 who enters, says something else and leaves is seen by those who watch
   expect(await gateway.members("room")).toEqual([]);
   await enter(ada, "room", "busy");
   await until("the change is", () => [...watcher.members.values()].some(({ data }) => data === "busy"));
-  await ask(bob, { leave: ["room"] });
+  await askPresence(bob, { leave: ["room"] });
   ada.ws.close(1000);
   await until("both are gone", () => watcher.ids.length === 0 && watcher.count === 0);
   expect(watcher.moves.map(([sign]) => sign)).toEqual(["+", "+", "-", "-"]);
@@ -70,7 +47,7 @@ it("§13.2 who is not on a channel, may not attend it, or says too much is refus
     token: "ada",
     streams: [{ channel: "room" }, { channel: "hall" }, { channel: "room.2" }],
   });
-  const answer = await ask(ada, {
+  const answer = await askPresence(ada, {
     enter: [
       { channel: "room", data: "x".repeat(1_000_000) },
       { channel: "hall" },
@@ -111,7 +88,7 @@ it("§13.3 who may not listen to a channel or not attend it sees neither members
 it("§13.3 who is taken off a channel leaves it, and watches it no more", async () => {
   const { socketUrl, gateway } = await open();
   const watcher = await watchPresence(socketUrl, "eve", "room");
-  const ada = await member(socketUrl, "ada", "room");
+  const ada = await memberOf(socketUrl, "ada", "room");
   ada.send({ type: "subscribe", streams: [{ channel: "~members/room" }, { channel: "~count/room" }] });
   await ada.next("verdict");
   await ada.next("verdict");
@@ -128,7 +105,7 @@ it("§13.3 who is taken off a channel leaves it, and watches it no more", async 
         .filter(({ verdict }) => verdict === "ended").length === 3,
   );
   expect(connection?.channels).toEqual([]);
-  const bob = await member(socketUrl, "bob", "room");
+  const bob = await memberOf(socketUrl, "bob", "room");
   await until("bob is seen", () => watcher.ids[0] === "bob");
   bob.send({ type: "unsubscribe", channels: ["room"] });
   await until("bob has left", () => watcher.ids.length === 0);
@@ -137,11 +114,11 @@ it("§13.3 who is taken off a channel leaves it, and watches it no more", async 
 it("§13.4 a client that is back within the grace never left; one that is not has", async () => {
   const { socketUrl } = await open({ presence: { graceMs: 500 } });
   const watcher = await watchPresence(socketUrl, "eve", "room");
-  const first = await member(socketUrl, "ada", "room", "here");
+  const first = await memberOf(socketUrl, "ada", "room", { data: "here" });
   await until("ada is seen", () => watcher.ids.length === 1);
   first.ws.terminate();
-  const second = await member(socketUrl, "ada", "room", "here", 2);
-  const third = await member(socketUrl, "ada", "room", "again", 3);
+  const second = await memberOf(socketUrl, "ada", "room", { data: "here", generation: 2 });
+  const third = await memberOf(socketUrl, "ada", "room", { data: "again", generation: 3 });
   await second.end();
   await until("the change is seen", () => [...watcher.members.values()][0]?.data === "again");
   expect(watcher.client.events.filter(({ channel }) => channel === "~members/room")).toHaveLength(2);
@@ -154,7 +131,7 @@ it("§13.6 members beyond the limit are counted, not listed", async () => {
   const { socketUrl } = await open({ presence: { maxMembers: 2 } });
   const watcher = await watchPresence(socketUrl, "eve", "room");
   const clients = [];
-  for (const name of ["a", "b", "c"]) clients.push(await member(socketUrl, name, "room"));
+  for (const name of ["a", "b", "c"]) clients.push(await memberOf(socketUrl, name, "room"));
   await until("all are counted", () => watcher.count === 3);
   expect(watcher.ids).toEqual(["a", "b"]);
   clients[0]?.ws.close(1000);
@@ -188,7 +165,7 @@ it("authorizePresence decides where the principal alone may not", async () => {
   const streams = ["~members/room", "~members/quiet", "~members/broken"].map((channel) => ({ channel }));
   const ada = await connectV1(socketUrl, { token: "ada", streams });
   expect(ada.hello.streams.slice(0, 3).map(({ verdict }) => verdict)).toEqual(["fresh", "refused", "refused"]);
-  const { refused } = await ask(ada, { enter: ["room", "quiet", "broken"].map((channel) => ({ channel })) });
+  const { refused } = await askPresence(ada, { enter: ["room", "quiet", "broken"].map((channel) => ({ channel })) });
   expect(refused?.map(({ channel }) => channel)).toEqual(["quiet", "broken"]);
   expect(asked).toEqual([
     ...["room", "quiet", "broken"].map((channel) => `watch ${channel}`),

@@ -110,6 +110,7 @@ function linkOf(member: string): Attendee {
     request: new ReadRequest({ headers: {} }),
     remoteAddress: undefined,
     channels: [],
+    page: null,
     subscribe: () => {},
     unsubscribe: () => {},
     close: () => {},
