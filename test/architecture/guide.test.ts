@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 
-it("every example of the guides to tests, engines and publishing is a test that runs", () => {
-  const shown = ["testing", "engine", "publishing"].flatMap((name) => {
+it("every example of the guides to tests, engines, publishing and listeners is a test that runs", () => {
+  const shown = ["testing", "engine", "publishing", "listeners"].flatMap((name) => {
     const guide = readFileSync(join(root, `docs/guide/${name}.md`), "utf8");
     return [...guide.matchAll(/```ts\n(.*?)```/gs)].map(([, text]) => text);
   });

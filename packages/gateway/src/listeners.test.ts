@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChannelListener } from "@trunkline/core/listener";
 import { defineListener } from "@trunkline/core/listener";
 import type { Broker, BrokerListener, LogFields, StreamName } from "@trunkline/core/ports";
@@ -134,6 +135,22 @@ it("a handler that answers itself is never called inside itself, and leaves a tu
   const atFirst = heard.length;
   for (let turn = 0; turn < 60; turn++) await new Promise((resolve) => void setImmediate(resolve));
   expect([atFirst, deepest, heard.length]).toEqual([0, 1, 51]);
+});
+
+it("handlers run in the asynchronous context that their event came in, whatever began the turn", async () => {
+  const contexts = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const { gateway } = gatewayWith(defineListener({ a: (message) => seen.push([message, contexts.getStore()]) }));
+  await gateway.ready();
+  const publish = (message: string): void => void gateway.publisher().pub(message, { channel: "a" });
+  publish("none");
+  for (const context of ["one", "two"]) contexts.run(context, () => publish(context));
+  await settled();
+  expect(seen).toEqual([
+    ["none", undefined],
+    ["one", "one"],
+    ["two", "two"],
+  ]);
 });
 
 it("is inside its account: names of another one mean nothing to it", async () => {

@@ -1,4 +1,5 @@
 // Runs the listeners of a gateway: fed by the broker, each event once and in order, whoever is connected here.
+import { AsyncResource } from "node:async_hooks";
 import { GatewayError, type UsageError } from "@trunkline/core/errors";
 import { type ChannelListener, type ListenerContext, type NamedHandler, dispatch } from "@trunkline/core/listener";
 import type { Broker, Clock, Logger, StreamName, TimerHandle } from "@trunkline/core/ports";
@@ -220,9 +221,11 @@ export class Listeners {
    */
   #wait(takers: readonly Taker[], run: (running: Running, handlers: readonly NamedHandler[]) => void): void {
     if (takers.length === 0) return;
-    this.#waiting.push(() => {
+    const turn = (): void => {
       for (const { running, handlers } of takers) if (this.#running.has(running)) run(running, handlers);
-    });
+    };
+    // What is traced there goes on from what brought the event, not from what began the turn.
+    this.#waiting.push(AsyncResource.bind(turn));
     this.#turn ??= setImmediate(() => this.#flush());
   }
 
