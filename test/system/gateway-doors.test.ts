@@ -224,7 +224,7 @@ it("§3.2 the wrong field is named, unknown types are unsupported, unknown field
     code: "peer.bad-frame",
     message: "subscribe.streams[1].channel: expected a string, got 7",
   });
-  client.send({ type: "call", name: "x" });
+  client.send({ type: "cancel", name: "x" });
   expect(await client.next("error")).toMatchObject({ code: "gateway.unsupported" });
   client.send({ type: "ping", id: 7, more: true });
   expect(await client.next("pong")).toEqual({ type: "pong", id: 7 });

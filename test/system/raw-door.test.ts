@@ -134,6 +134,25 @@ describe("what comes out", () => {
   });
 });
 
+it("§9.1 §16.5 a raw reader too slow for the history is closed with 4410, and got no hole before", async () => {
+  const { gateway, url } = await startGateway({
+    ...everything,
+    limits: { unreadBytes: 128 * 1024 },
+    history: { count: 50 },
+  });
+  const slow = await openRaw(`${url}/room`);
+  slow.ws.pause();
+  const body = "x".repeat(20_000);
+  for (let index = 0; index < 1000; index++) {
+    await gateway.publish({ event: "e", data: `${index} ${body}`, channel: "room" });
+    if (index % 10 === 0) await new Promise((resolve) => void setImmediate(resolve));
+  }
+  slow.ws.resume();
+  await until("it is closed", () => slow.ended !== null);
+  expect(slow.ended).toBe(4410);
+  expect(slow.texts.map((text) => Number.parseInt(text, 10))).toEqual(slow.texts.map((_, index) => index));
+});
+
 describe("what comes in", () => {
   it("D-09 every text reaches the app with its connection, as it is", async () => {
     const { gateway, url } = await startGateway(everything);
@@ -321,6 +340,18 @@ describe("who may come in", () => {
     await gateway.disconnect({ channel: "room" }, { code: 4401 });
     await until("it is closed too", () => gone.ended !== null);
     expect([off.ended, gone.ended]).toEqual([4403, 4401]);
+  });
+
+  it("§7.4 a gateway that closes turns away who still waits for an answer", async () => {
+    let asked = 0;
+    const { gateway, url } = await startGateway({
+      ...everything,
+      authorize: () => new Promise<boolean>(() => (asked += 1)),
+    });
+    const status = statusOf(openRaw(`${url}/room`));
+    await until("it waits", () => asked === 1);
+    await gateway.close({ drainMs: 0 });
+    expect(await status).toBe("status 503");
   });
 
   it("whoever leaves before the answer leaves nothing behind", async () => {

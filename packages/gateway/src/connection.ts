@@ -20,7 +20,8 @@ export interface Connection {
   readonly channels: readonly string[];
   /**
    * Puts the connection on a channel of its account, whatever its client asked for. A client that names the channel's position in
-   * `hello` continues from there. Nothing happens when it is on it already, or gone.
+   * `hello` continues from there. Nothing happens when it is on it already, or gone, or when its link
+   * carries another channel alone (an event stream, a raw link).
    * @throws {UsageError} `usage.bad-argument` unless `channel` can name one
    */
   subscribe(channel: string): void;

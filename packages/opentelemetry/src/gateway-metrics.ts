@@ -5,6 +5,7 @@ export interface GatewayFigures {
   readonly connections: number;
   readonly channels: number;
   readonly brokerSubscriptions: number;
+  readonly members: number;
   readonly published: number;
   readonly delivered: number;
   readonly bytes: number;
@@ -27,6 +28,7 @@ const instruments: Readonly<Record<keyof GatewayFigures, Instrument>> = {
   connections: level("connections", "{connection}", "Open connections."),
   channels: level("channels", "{channel}", "Channels with at least one connection."),
   brokerSubscriptions: level("broker.subscriptions", "{subscription}", "Streams subscribed on the broker."),
+  members: level("members", "{member}", "Members of channels that are connected here, once per channel."),
   published: counter("events.published", "{event}", "Events accepted."),
   delivered: counter("messages.delivered", "{message}", "Events sent to connections."),
   bytes: counter("sent", "By", "Bytes of frames given to sockets."),

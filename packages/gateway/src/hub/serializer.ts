@@ -19,7 +19,7 @@ export interface SerializedEvent {
 }
 
 /**
- * The data of `event` as clients of a dialect get it; `plain` also for event streams. Synchronous, and the same for every connection.
+ * The data of `event` as clients of a dialect get it; `plain` also for event streams, `raw` for the raw door. Synchronous, and the same for every connection.
  * Where it throws, or gives what JSON can't hold, readers are told a `gap` in the event's place.
  */
 export type Serialize = (event: SerializedEvent, dialect: Dialect) => unknown;
