@@ -153,6 +153,30 @@ it("D-13 a pattern hears nothing of another namespace on the same Redis", async 
   expect(heard).toEqual(["ours"]);
 });
 
+it("hears by name and by pattern what processes of other makes PUBLISH, once", async () => {
+  const heard: string[] = [];
+  const note =
+    (by: string) =>
+    (message: unknown, { channel }: { readonly channel: string }) =>
+      heard.push(`${by} ${channel} ${JSON.stringify(message)}`);
+  const listener = defineListener({ "*": note("*"), "model_*": note("model_*"), model_create: note("name") });
+  const broker = opened(redisBroker({ url: redis.url, foreign: { prefix: "sock[drawer]:" } }));
+  await startGateway({ broker, listeners: listener });
+  await redis.command("PUBLISH", "sock[drawer]:default/model_update", "text");
+  await redis.command("PUBLISH", "sockd:default/model_update", "of somebody else");
+  await redis.command("PUBLISH", "sock[drawer]:default/model_create", '{"event":"made","data":{"id":7}}');
+  await until("the last was heard", () => heard.filter((line) => line.includes("model_create")).length >= 3);
+  expect(heard.sort()).toEqual(
+    [
+      '* model_update "text"',
+      'model_* model_update "text"',
+      '* model_create {"id":7}',
+      'model_* model_create {"id":7}',
+      'name model_create {"id":7}',
+    ].sort(),
+  );
+});
+
 it("finds what was said on the channels it knows while Redis was away, and says that it can't know of others", async () => {
   const server = await startRedisServer("--appendonly", "yes", "--appendfsync", "always");
   onTestFinished(() => server.close());

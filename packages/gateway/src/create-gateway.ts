@@ -392,6 +392,8 @@ class NodeGateway implements Gateway {
     for (const attachment of this.#attachments) attachment.detach();
     this.#attachments.clear();
     await this.#server?.close();
+    // What they have heard is answered while publishing is possible.
+    await this.#listeners.close();
     this.#closed = true;
     this.#roster.stop();
     this.#headTimer.stop();
@@ -401,7 +403,6 @@ class NodeGateway implements Gateway {
     await this.#revocation.line.close();
     await this.#pushes.close();
     await this.#presence?.close();
-    await this.#listeners.close();
     await this.#hub.close();
     await this.#closeBroker();
   }

@@ -238,12 +238,15 @@ it("hears nothing more once the gateway is closed, and its signal is aborted", a
     a: (message, context) => {
       ({ signal } = context);
       heard.push(message);
+      void context.publish({ event: "done", channel: "b" });
     },
   });
   const { gateway, errors } = gatewayWith(listener, { broker });
   await gateway.ready();
   await gateway.publisher().pub(1, { channel: "a" });
   await gateway.close({ drainMs: 0 });
+  // What it heard before was answered.
+  expect(await broker.heads(["default/b" as StreamName])).toMatchObject([{ offset: 1 }]);
   await broker.append("default/a" as StreamName, { body: '{"event":"message","data":2}' });
   await settled();
   expect([heard, signal?.aborted, errors]).toEqual([[1], true, []]);

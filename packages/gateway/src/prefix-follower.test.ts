@@ -154,6 +154,26 @@ it("holds what it hears of a new stream until the broker says where that is", as
   expect(heard).toEqual(["acme/a1 log 1", "acme/a1 log 2", "acme/a1 log 3"]);
 });
 
+it("compares what it has only begun to hear when the doubt comes", async () => {
+  const { clock, follower, heard, wire, say, change, doubt } = setUp();
+  await follower.follow(prefix).ready();
+  wire.failures = 1;
+  await change("1");
+  await say("2");
+  wire.lost = true;
+  await say("3");
+  await change("4");
+  wire.lost = false;
+  doubt();
+  await settled();
+  clock.advance(1000);
+  await settled();
+  await say("5");
+  expect(heard.filter((line) => line.includes("log"))).toEqual(["acme/a1 log 2", "acme/a1 log 3", "acme/a1 log 5"]);
+  expect(heard.filter((line) => line.includes("state"))).toEqual(["acme/a1 state 1", "acme/a1 state 4"]);
+  expect(heard[0]).toBe("acme/a unheard");
+});
+
 it("keeps no track of what nobody wants, nor of more than 10,000 streams: those quiet for longest begin anew", async () => {
   const { follower, heard, wire, say } = setUp((name) => name !== stream);
   await follower.follow(prefix).ready();

@@ -140,6 +140,9 @@ export class PrefixFollower implements BrokerListener {
 
   onPrefixDoubt(prefix: StreamName): void {
     this.#ear.onUnheard(prefix);
+    // Those of which it is not known yet where they are, or that are being compared, are compared behind that.
+    for (const [name, { stream }] of this.#streams)
+      if (stream.channel.held !== null && name.startsWith(prefix)) stream.channel.doubtAgain = true;
     this.#compare(prefix);
   }
 
@@ -216,7 +219,6 @@ export class PrefixFollower implements BrokerListener {
     if (log !== undefined) start = before(start, { line: "log", offset: log });
     if (state !== undefined) start = before(start, { line: "state", offset: state });
     channel.begin(start);
-    if (channel.doubtAgain) channel.hold();
     if (channel.release() || channel.doubtAgain) doubt(channel, this.#repair);
     if (channel.pending.length > 0) onPending(channel);
   }
