@@ -65,13 +65,11 @@ export function createChannels<C extends Contract = Contract>(
   let closed = false;
 
   const around: Surroundings = {
+    client: anyClient,
     hub,
     dispatch: dispatchOf(anyClient),
     history,
     outbox: () => (options.outbox ?? (own ??= createOutbox(client))) as unknown as Outbox,
-    connected: async () => {
-      if (client.status === "disconnected") await client.ready();
-    },
   };
 
   const undo = anyClient.on("status", (status) => {

@@ -37,7 +37,9 @@ function setUp(given: ChannelsOptions = {}, options: Partial<ClientOptions> = {}
   const verdictOf = ({ channel, position }: StreamRequest): Verdict => {
     const state = { revision, tag: `t${revision}` };
     if (!channel.startsWith("~"))
-      return { channel, verdict: "fresh", position: position ?? { epoch: "e", offset: 0, tag: "" } };
+      return position
+        ? { channel, verdict: "recovered", position, count: 0 }
+        : { channel, verdict: "fresh", position: { epoch: "e", offset: 0, tag: "" } };
     return {
       channel,
       verdict: "snapshot",
@@ -69,12 +71,7 @@ function setUp(given: ChannelsOptions = {}, options: Partial<ClientOptions> = {}
       peer.accept();
       const [hello] = frames();
       const asked = hello?.type === "hello" ? (hello.streams ?? []) : [];
-      // With a position: again from there.
-      const streams = asked.map((each) =>
-        each.position && !each.channel.startsWith("~")
-          ? { channel: each.channel, verdict: "recovered", position: each.position, count: 0 }
-          : verdictOf(each),
-      );
+      const streams = asked.map(verdictOf);
       tell({ type: "connected", connection: "x", heartbeatMs: 0, spreadMs: 0, streams });
       replay(asked);
       peer.onReceive = (text) => {
@@ -184,6 +181,22 @@ describe("watching", () => {
       streams: [
         { channel: "chat", token: "t" },
         { channel: "~count/chat", token: "t", rewind: 0 },
+      ],
+    });
+  });
+
+  it("goes on with the channel's next token, which is for both", async () => {
+    const { channels, clock, frames } = connected();
+    channels.open("chat", { token: "one" }).presence.on("join", () => {});
+    await settle();
+    clock.advance(50);
+    channels.open("chat", { token: "two" }).close();
+    await settle();
+    expect(frames().at(-1)).toMatchObject({
+      type: "subscribe",
+      streams: [
+        { channel: "chat", token: "two" },
+        { channel: "~members/chat", token: "two" },
       ],
     });
   });
@@ -303,6 +316,23 @@ describe("being there", () => {
     clock.advance(50);
     expect(told().flatMap(({ enter = [] }) => enter)).toHaveLength(500);
     expect(told().length).toBeLessThanOrEqual(2);
+  });
+
+  it("§7.4 is told over the next link while the old one still goes on", async () => {
+    const { channels, clock, memory, frames, tell, told, answer, welcome } = connected();
+    const handle = channels.open("chat");
+    const entered = handle.presence.enter(1);
+    await settle();
+    answer(told()[0]?.ref);
+    await entered;
+    tell({ type: "drain", spreadMs: 0 });
+    clock.advance(50);
+    expect(memory.peers).toHaveLength(2);
+    welcome();
+    await settle();
+    clock.advance(50);
+    expect(frames().at(-1)).toMatchObject({ type: "presence", enter: [{ channel: "chat", data: 1 }] });
+    expect(handle.status).toBe("live");
   });
 
   it("is tried again after a pause when the gateway could not do it just now", async () => {

@@ -1,5 +1,5 @@
 // One of those who share a channel's subscription.
-import type { EventMeta, ListenOptions, Listener, Outbox, PublishOptions } from "@trunkline/core";
+import type { Client, EventMeta, ListenOptions, Listener, Outbox, PublishOptions } from "@trunkline/core";
 import { createEmitter, type Emitter } from "@trunkline/core/emitter";
 import { type TrunklineError, UsageError } from "@trunkline/core/errors";
 import { type Deferred, deferred, wait, type WaitOptions } from "@trunkline/core/modules";
@@ -19,8 +19,7 @@ export interface Surroundings {
   readonly history: HistoryRequests;
   /** Made at first use. */
   readonly outbox: () => Pick<Outbox, "publish">;
-  /** Rejects when there will be no connection, since the client is closed. */
-  readonly connected: () => Promise<void>;
+  readonly client: Pick<Client, "status" | "ready">;
 }
 
 export interface HandleOptions {
@@ -33,10 +32,12 @@ export interface HandleOptions {
 /** `Channel`, its names and arguments not tied together. */
 export class Handle {
   readonly name: string;
-  readonly presence: HandlePresence;
   readonly #around: Surroundings;
   readonly #subscription: Subscription;
   readonly #unroute: () => void;
+  readonly #token: string | undefined;
+  /** Made at first use: most handles have none. */
+  #presence: HandlePresence | undefined;
   readonly #onClose: (handle: Handle) => void;
   readonly #emitter: Emitter<Record<string, Args>>;
   /** Who waits for the verdict. */
@@ -57,9 +58,14 @@ export class Handle {
     const { hub } = around;
     this.#subscription = hub.subscriptions.acquire(name, wanted, (...change) => this.#changed(...change));
     this.#unroute = around.dispatch.add(name, this);
-    this.presence = new HandlePresence(name, hub, wanted.token, () =>
+    this.#token = wanted.token;
+  }
+
+  get presence(): HandlePresence {
+    this.#presence ??= new HandlePresence(this.name, this.#around.hub, this.#token, () =>
       this.#closed ? this.#over() : this.#subscription.error,
     );
+    return this.#presence;
   }
 
   get status(): ChannelStatus | "closed" {
@@ -118,7 +124,7 @@ export class Handle {
     this.#closed = true;
     for (const { reject } of this.#waiting) reject(this.#over());
     for (const cancel of this.#pages) cancel(this.#over());
-    this.presence.end(lingerMs, this.#over());
+    this.#presence?.end(lingerMs, this.#over());
     this.#unroute();
     this.#subscription.release(lingerMs);
   }
@@ -137,9 +143,10 @@ export class Handle {
 
   /** The client may be closed: who waits learns of it. */
   disconnected(): void {
-    if (this.#waiting.size === 0) return;
+    const { client } = this.#around;
+    if (this.#waiting.size === 0 || client.status !== "disconnected") return;
     const waiting = [...this.#waiting];
-    this.#around.connected().catch((cause: unknown) => {
+    client.ready().catch((cause: unknown) => {
       for (const { reject } of waiting) reject(cause);
     });
   }

@@ -2,7 +2,7 @@
 import type { Client } from "@trunkline/core";
 import { GatewayError, type TrunklineError, UsageError } from "@trunkline/core/errors";
 import { type Line, subscribeAll, unsubscribeAll } from "@trunkline/core/modules";
-import { byteLength, type StreamRequest, type Verdict } from "@trunkline/core/wire";
+import { byteLength, companion, type StreamRequest, type Verdict } from "@trunkline/core/wire";
 import { Linger } from "./linger.ts";
 import { Pace } from "./pace.ts";
 
@@ -96,9 +96,9 @@ export class Subscriptions {
     const { token } = wanted;
     const renews = token !== undefined && token !== entry.wanted.token;
     const lost = entry.error !== null && this.#line.enveloped;
-    if (renews) entry.wanted = { ...entry.wanted, token };
     if (lost) this.#move(entry, "pending");
-    if (renews || lost) this.#ask(entry);
+    if (renews) this.#renew(name, token);
+    else if (lost) this.#ask(entry);
     entry.holders = [...entry.holders, holder];
     let held = true;
     const isOn = (): boolean => this.#isOn(entry);
@@ -132,6 +132,16 @@ export class Subscriptions {
     this.#entries.set(name, entry);
     if (enveloped) this.#ask(entry);
     return entry;
+  }
+
+  /** What goes along with a channel ends with the permission for it. */
+  #renew(name: string, token: string): void {
+    for (const each of [name, companion("members", name), companion("count", name)]) {
+      const entry = this.#entries.get(each);
+      if (!entry) continue;
+      entry.wanted = { ...entry.wanted, token };
+      this.#ask(entry);
+    }
   }
 
   #ask(entry: Entry): void {

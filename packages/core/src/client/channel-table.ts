@@ -213,7 +213,8 @@ export class ChannelTable {
 
   /** Whether no verdict is awaited. */
   get settled(): boolean {
-    return this.health().every(({ state }) => state !== "due" && state !== "pending");
+    for (const { state } of this.#streams.values()) if (state === "due" || state === "pending") return false;
+    return true;
   }
 
   health(): readonly StreamHealth[] {
