@@ -37,11 +37,11 @@ const servers = {
     const http = createServer();
     new Server(http, { serveClient: false, transports: ["websocket"] }).on("connection", (socket) => {
       socket.on("join", (room, done) => {
-        socket.join(room);
+        void socket.join(room);
         done();
       });
       socket.on("leave", (room, done) => {
-        socket.leave(room);
+        void socket.leave(room);
         done();
       });
     });
