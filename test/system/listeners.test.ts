@@ -153,6 +153,19 @@ it("D-13 a pattern hears nothing of another namespace on the same Redis", async 
   expect(heard).toEqual(["ours"]);
 });
 
+it("D-14 a listener and the sockets of its gateway share one subscription on Redis", async () => {
+  const { heard, listener } = noting("orders");
+  const broker = opened(redisBroker({ url: redis.url, prefix: "shared" }));
+  const { gateway, socketUrl } = await startGateway({ broker, listeners: listener, authorize: servers });
+  const client = await connectV1(socketUrl, { token: testKeys.acme, streams: [{ channel: "orders" }] });
+  const log = "{shared:acme/orders}:log";
+  expect(await redis.command("PUBSUB", "NUMSUB", log)).toBe(`*2\r\n$${log.length}\r\n${log}\r\n:1\r\n`);
+  await gateway.publisher("acme").pub("x", { channel: "orders" });
+  expect(await client.next("event")).toMatchObject({ data: "x" });
+  await until("the listener heard", () => heard.length > 0);
+  expect(heard).toEqual(["x"]);
+});
+
 it("hears by name and by pattern what processes of other makes PUBLISH, once", async () => {
   const heard: string[] = [];
   const note =
