@@ -28,8 +28,7 @@ export class PageLine {
     const { broker, onDoubt } = options;
     this.#options = options;
     const onTold = (body: string): void => this.#onTold(body);
-    const onAvailable = (available: boolean): void => (available ? onDoubt() : undefined);
-    this.#line = broker && new VolatileLine({ broker, stream: controlStream, onTold, onDoubt, onAvailable });
+    this.#line = broker && new VolatileLine({ broker, stream: controlStream, onTold, onDoubt });
   }
 
   /** Resolves once every later change reaches this gateway. Rejects when the broker can't be used; the next call tries again. */
