@@ -1,5 +1,5 @@
 import { createChannels, type Presence } from "@trunkline/channels";
-import type { Authenticator, GatewayOptions } from "@trunkline/gateway";
+import { type Authenticator, type GatewayOptions, memoryBroker } from "@trunkline/gateway";
 import { createTestGateway } from "@trunkline/testing";
 import { type Client, createClient } from "trunkline";
 import { expect, it, onTestFinished } from "vitest";
@@ -166,6 +166,32 @@ it("§13.2 §13.3 who may not attend is refused, to enter and to watch", async (
   await until("it may not watch", () => handle.presence.status === "refused");
   expect(codes).toEqual(["gateway.forbidden", "gateway.forbidden"]);
   expect(handle.status).toBe("live");
+});
+
+it("§13.4 a client that moves to another gateway is one member all the time, also when the first has waited for it long enough", async () => {
+  const broker = memoryBroker();
+  onTestFinished(() => broker.close());
+  const shared = { broker, presence: { graceMs: 2_000 } };
+  const [one, two] = [await start(shared), await start(shared)];
+  const proxy = await startChaosProxy(one.url);
+  onTestFinished(() => proxy.close());
+  const here = join(two.url, "ann").channels.open("chat");
+  const there = join(proxy.url, "bob").channels.open("chat");
+  const told = heard(here.presence);
+  const counts: number[] = [];
+  here.presence.on("count", (count) => counts.push(count));
+  await there.presence.enter("here");
+  await until("he is seen", () => told.length === 1);
+  const [before] = here.presence.members;
+  proxy.route(two.url);
+  proxy.reset();
+  await until("he is at the other gateway", () => two.gateway.stats().members === 1);
+  await until("the first has given him up", () => one.gateway.stats().members === 0);
+  await there.presence.update("still here");
+  await until("the change is seen", () => told.length === 2);
+  expect(told).toEqual(["+bob", 'bob="still here"']);
+  expect(here.presence.members).toEqual([{ ...before, data: "still here" }]);
+  await until("he is counted once", () => counts.at(-1) === 1);
 });
 
 it("a rolling deploy is seen neither by channels nor by presence", async () => {
