@@ -4,6 +4,7 @@ export { channelMatcher } from "./channel-pattern.ts";
 export { event, type EventData, type RecordChanges, type TrunklineEvent } from "./event.ts";
 export { newEventId } from "./event-id.ts";
 export { EventRegistry, type ResourceAction } from "./event-registry.ts";
+export { isTooDeep, tooDeep } from "./json-depth.ts";
 export { patternPushStream, type PatternPush, pushProblem, readPatternPush } from "./pattern-push.ts";
 export {
   type AcceptedEvent,

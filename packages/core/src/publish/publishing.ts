@@ -10,6 +10,7 @@ import { byteLength } from "../wire/limits.ts";
 import { type PublishReceipt, type PublishRequest, publishProblem } from "../wire/publish-request.ts";
 import { accountChannel, streamName } from "./account.ts";
 import { isChannelPattern } from "./channel-pattern.ts";
+import { isTooDeep, tooDeep } from "./json-depth.ts";
 import { patternPushStream, pushId, pushProblem, writePatternPush } from "./pattern-push.ts";
 
 export interface PublishingOptions {
@@ -102,6 +103,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const body = bodyOf({ ...request, key, id });
       if (body === null)
         return refuse(400, "gateway.bad-request", "data: expected a JSON value, got one that JSON can't hold");
+      if (isTooDeep(body)) return refuse(400, "gateway.bad-request", tooDeep);
       const bytes = byteLength(body);
       if (bytes > maxEventBytes) {
         return refuse(

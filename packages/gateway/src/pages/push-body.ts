@@ -1,5 +1,6 @@
 // What is pushed to one page alone, as it is stored on that page's own stream (PROTOCOL §15).
 import { UsageError } from "@trunkline/core/errors";
+import { isTooDeep, tooDeep } from "@trunkline/core/publish";
 
 /**
  * The stored text: an event `message` that is meant for `channel`.
@@ -12,7 +13,9 @@ export function pushBody(channel: string, message: unknown): string {
       "usage.bad-argument",
       `gateway.pushTo: message: expected a JSON value, got one that JSON can't hold (${typeof message})`,
     );
-  return `{"event":"message","data":${data},"for":${JSON.stringify(channel)}}`;
+  const body = `{"event":"message","data":${data},"for":${JSON.stringify(channel)}}`;
+  if (isTooDeep(body)) throw new UsageError("usage.bad-argument", `gateway.pushTo: message: ${tooDeep}`);
+  return body;
 }
 
 function jsonOf(value: unknown): string | undefined {

@@ -157,10 +157,13 @@ export class Presence implements Attending {
   async #perform(who: Attendee, { enter = [], leave = [] }: PresenceRequest): Promise<readonly Refusal[]> {
     for (const channel of leave) this.#gone(this.#roll.leave(who.principal.account, channel, who.member));
     // Of a channel that is named twice the last counts.
-    const wanted = new Map(enter.map(({ channel, data }) => [channel, JSON.stringify(data) as string | undefined]));
+    const wanted = new Map(enter.map(({ channel, data }) => [channel, textOf(data)]));
     const answers = await Promise.all(
       [...wanted].map(async ([channel, data]) => {
-        const error = (await this.#problem(who, channel, data)) ?? (await this.#enter(who, channel, data));
+        const error =
+          data === null
+            ? tooDeep
+            : ((await this.#problem(who, channel, data)) ?? (await this.#enter(who, channel, data)));
         return { channel, error };
       }),
     );
@@ -259,10 +262,20 @@ function isOfMembers(stream: StreamName): boolean {
   return kind === "members" || kind === "count";
 }
 
-function tooLarge(bytes: number): string {
+/** As JSON; null where it is nested so deep that it can't be written. Only what is far too long can be. */
+function textOf(data: unknown): string | undefined | null {
+  try {
+    return JSON.stringify(data) as string | undefined;
+  } catch {
+    return null;
+  }
+}
+
+function tooLarge(bytes: number | string): string {
   return `data: expected at most ${maxMemberBytes} bytes as JSON, got ${bytes}`;
 }
 
+const tooDeep: WireError = { code: "gateway.too-large", message: tooLarge("more") };
 /** The same words whether the channel is forbidden, unknown, or not one that the connection is on. */
 const forbidden: WireError = {
   code: "gateway.forbidden",
