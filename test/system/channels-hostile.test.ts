@@ -1,8 +1,12 @@
 // What a hostile peer, or a careless app, can try on channels, presence and history, and what it gets.
+import type { Registry } from "@trunkline/core/ports";
+import { ManualClock } from "@trunkline/core/testing";
+import { createGateway, memoryRegistry } from "@trunkline/gateway";
 import { expect, it } from "vitest";
-import { connectPlain, connectV1 } from "../support/frame-client.ts";
+import { connectPlain, connectV1, sayHello } from "../support/frame-client.ts";
 import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
+import { Visitor, pageSecret, pageUrl } from "../support/visitor.ts";
 
 const token = testKeys.acme;
 
@@ -42,4 +46,60 @@ it("§8.4 an event that is nested too deep is refused; all others can be read in
   v1.send({ type: "history", ref: 1, channel: "account.acme" });
   const page = await v1.next("history");
   expect("events" in page && page.events.length).toBe(v1.events.length);
+});
+
+const pages = { secret: pageSecret };
+
+it("§15.5 a page that is subscribed only after its socket came is kept while that is there, and has joined", async () => {
+  const clock = new ManualClock();
+  const long = 2 ** 31 - 1;
+  const { gateway, socketUrl } = await startGateway({ pages, clock, heartbeatMs: long, greetTimeoutMs: long });
+  const told: string[] = [];
+  for (const name of ["join", "leave"] as const) gateway.on(name, ({ page }) => told.push(`${name} ${page}`));
+  const visitor = new Visitor();
+  const page = await visitor.load(gateway);
+  const client = await visitor.connect(socketUrl, page);
+  expect(told).toEqual([]);
+  await page.subscribe("a");
+  await client.next("verdict");
+  expect(told).toEqual([`join ${page.key}`]);
+  clock.advance(61_000);
+  await page.subscribe("b");
+  await client.next("verdict");
+  expect([...gateway.connections()].map(({ channels }) => channels)).toEqual([["a", "b"]]);
+  client.ws.close();
+  await until("it has left", () => told.length === 2);
+  expect(told[1]).toBe(`leave ${page.key}`);
+});
+
+it("a registry that never answers holds up nobody: not its pages, not their sockets, not the gateway's close", async () => {
+  const inner = memoryRegistry();
+  const silent = new Proxy(inner, {
+    get: (target, name: keyof Registry) =>
+      typeof target[name] === "function" ? () => new Promise<never>(() => {}) : target[name],
+  });
+  const options = { pages: { ...pages, registry: silent }, anonymous: true, greetTimeoutMs: 200 };
+  const gateway = createGateway(options);
+  const { url } = await gateway.listen({ port: 0 });
+  const visitor = new Visitor();
+  const page = await visitor.load(gateway);
+  await expect(page.subscribe("a")).rejects.toMatchObject({ code: "gateway.unavailable" });
+  await expect(gateway.pushTo(page.key, "a", 1)).rejects.toMatchObject({ code: "gateway.unavailable" });
+  const socketUrl = pageUrl(`${url.replace("http", "ws")}/api/ws/v1/events`, page.id);
+  expect((await (await sayHello(socketUrl, { headers: visitor.headers })).end()).code).toBe(1013);
+  void page.subscribe("b").catch(() => {});
+  await gateway.close({ drainMs: 0 });
+});
+
+it("§15.4 a source that is told the name of a page's stream puts nobody on it", async () => {
+  const { gateway, socketUrl } = await startGateway({
+    pages: { ...pages, account: "acme" },
+    subscriptions: ({ request }) => [request.params.get("room") ?? "lobby"],
+  });
+  const page = await new Visitor().load(gateway);
+  await page.subscribe("a");
+  await gateway.pushTo(page.key, "a", "for this page alone");
+  const thief = await sayHello(`${socketUrl}?room=${encodeURIComponent(`~page/${page.key}`)}`, { token });
+  expect((await thief.end()).code).toBe(4400);
+  expect(thief.events).toEqual([]);
 });

@@ -127,6 +127,7 @@ class NodeGateway implements Gateway {
             broker,
             isShared: others !== null,
             clock,
+            greetTimeoutMs: resolved.greetTimeoutMs,
             givenClock: options.clock,
             maxEventBytes: limits.eventBytes,
             observer,

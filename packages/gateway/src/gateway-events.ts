@@ -110,6 +110,10 @@ export class GatewayEmitter {
   }
 }
 
+/** What is thrown may throw, too, when it is looked at. */
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : "it threw something that is no Error";
+  try {
+    if (cause instanceof Error) return String(cause.message);
+  } catch {}
+  return "it threw something that is no Error";
 }

@@ -2,7 +2,7 @@
 import { GatewayError, UsageError } from "@trunkline/core/errors";
 import type { Registered } from "@trunkline/core/ports";
 import { allChannel } from "@trunkline/core/publish";
-import type { Position } from "@trunkline/core/wire";
+import { type Position, companionOf } from "@trunkline/core/wire";
 import { type Principal, ownChannels } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
 import { channelGrantProblem, grantProblem } from "./channel-grant.ts";
@@ -60,6 +60,11 @@ export function byPath(): SubscriptionSource {
 
 const pathForbidden = "this connection may not listen to the channel that its path names";
 
+/** What is pushed to one page alone is that page's, whatever a source was told to name (PROTOCOL §15.4). */
+function pageProblem(name: string): string | null {
+  return companionOf(name)?.kind === "page" ? 'expected none that begins with "~page/"' : null;
+}
+
 /**
  * What all `sources` say, each channel once.
  * @throws what a source throws; {GatewayError} `gateway.bad-request` when a name can't be one
@@ -90,7 +95,7 @@ function union(answers: readonly Iterable<SourceChannel>[]): SourceChannels {
       throw new UsageError("usage.bad-argument", "subscriptions: expected a list of channels, got a string");
     for (const each of answer) {
       const { channel, position } = typeof each === "string" ? { channel: each, position: null } : each;
-      const problem = grantProblem(channel);
+      const problem = grantProblem(channel) ?? pageProblem(channel);
       if (problem !== null) throw new GatewayError("gateway.bad-request", `channel: ${problem}`);
       // Whoever names a position names a channel for good; others only say that it is one of them.
       channels.set(channel, position ?? channels.get(channel));

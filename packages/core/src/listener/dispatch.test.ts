@@ -60,3 +60,21 @@ it("tells what was missed, isolated as handlers are", () => {
   );
   expect([told, failures]).toEqual([[gap], ['listener "listener": its onGap failed: no']]);
 });
+
+it("what is thrown may itself throw when it is looked at: that is reported, and the others are called", () => {
+  const thrown = Object.defineProperty(new Error(), "message", { get: () => expect.unreachable("looked at") });
+  const heard: unknown[] = [];
+  const failures: string[] = [];
+  const listener = defineListener({
+    a: [
+      () => {
+        throw thrown;
+      },
+      () => Object.defineProperty({}, "then", { get: () => expect.unreachable("looked at") }),
+      (message) => heard.push(message),
+    ],
+  });
+  dispatch(listener, context("a", "x"), ({ message }) => failures.push(message));
+  expect([heard, failures.length]).toEqual([["x"], 2]);
+  expect(failures[0]).toContain("it threw something that is no Error");
+});

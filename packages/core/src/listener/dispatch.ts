@@ -30,7 +30,14 @@ export function dispatchGap(listener: ChannelListener, gap: ListenerGap, failed:
 
 function failureOf({ name }: ChannelListener, failed: HandlerFailed): (cause: unknown, what: string) => void {
   return (cause, what) => {
-    const said = cause instanceof Error ? cause.message : "it threw something that is no Error";
-    failed(new UsageError("usage.listener-failed", `listener "${name}": ${what} failed: ${said}`, { cause }));
+    failed(new UsageError("usage.listener-failed", `listener "${name}": ${what} failed: ${saidBy(cause)}`, { cause }));
   };
+}
+
+/** What is thrown may throw, too, when it is looked at. */
+function saidBy(cause: unknown): string {
+  try {
+    if (cause instanceof Error) return String(cause.message);
+  } catch {}
+  return "it threw something that is no Error";
 }

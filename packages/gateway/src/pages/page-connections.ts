@@ -40,6 +40,8 @@ export class PageConnections {
   readonly #pages = new Map<PageConnection, string>();
   /** Those that became holders of their pages, and have not been let go. */
   readonly #holders = new Map<PageConnection, string>();
+  /** Those that were let in while their pages were not known. */
+  readonly #strangers = new Set<PageConnection>();
   /** What the registry said last of pages with connections here. */
   readonly #registered = new Map<string, readonly Registered[]>();
   readonly #chains = new CommandChains();
@@ -91,18 +93,13 @@ export class PageConnections {
   }
 
   async #enter(key: string, connection: PageConnection): Promise<void> {
-    const { registry, disconnectMs, onJoin } = this.#options;
     const joined: Promise<unknown>[] = [];
     try {
       await this.#chains.run(key, async () => {
         if (connection.over) return;
-        const channels = await registry.hold(key, connection.id, disconnectMs);
-        this.#apply(key, channels);
-        if (channels === null) return;
-        this.#holders.set(connection, key);
-        this.#renewLater();
+        this.#strangers.add(connection);
+        const { pending } = await this.#hold(key, connection);
         // Not waited for in this turn: it may ask for the next one.
-        const pending = onJoin(connection);
         if (pending !== null) joined.push(pending);
       });
     } catch (error) {
@@ -112,11 +109,24 @@ export class PageConnections {
     await Promise.all(joined);
   }
 
+  /** A connection becomes the holder of its page, and joins; a stranger stays one where the page is not known. */
+  async #hold(key: string, connection: PageConnection): Promise<{ readonly pending: Promise<unknown> | null }> {
+    const { registry, disconnectMs, onJoin } = this.#options;
+    const channels = await registry.hold(key, connection.id, disconnectMs);
+    this.#apply(key, channels);
+    if (channels === null) return { pending: null };
+    this.#strangers.delete(connection);
+    this.#holders.set(connection, key);
+    this.#renewLater();
+    return { pending: onJoin(connection) };
+  }
+
   /** A connection is over. */
   leave(connection: PageConnection): void {
     const key = this.#pages.get(connection);
     if (key === undefined) return;
     this.#pages.delete(connection);
+    this.#strangers.delete(connection);
     const here = this.#here.get(key);
     here?.delete(connection);
     if (here?.size === 0) {
@@ -156,7 +166,13 @@ export class PageConnections {
   }
 
   async #read(key: string): Promise<void> {
-    if (this.#here.has(key)) this.#apply(key, (await this.#options.registry.read(key)) ?? (await this.#putBack(key)));
+    const here = this.#here.get(key);
+    if (here === undefined) return;
+    const registered = (await this.#options.registry.read(key)) ?? (await this.#putBack(key));
+    const strangers = registered === null ? [] : [...here].filter((connection) => this.#strangers.has(connection));
+    if (strangers.length === 0) return this.#apply(key, registered);
+    // It is subscribed now, and must not be forgotten as one whose connection never came.
+    for (const connection of strangers) await this.#hold(key, connection);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Page sessions: what a route subscribes its page to, the socket of that page is on.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { GatewayError, UsageError } from "@trunkline/core/errors";
-import type { Broker, Clock, Registered, Registry } from "@trunkline/core/ports";
+import type { Broker, Clock, Registered } from "@trunkline/core/ports";
 import type { PublishObserver } from "@trunkline/core/publish";
 import { byteLength, channelProblem, companion } from "@trunkline/core/wire";
 import type { Entrance } from "../auth/entrance.ts";
@@ -22,6 +22,7 @@ import { type PagesOptions, pagesDefaults } from "./page-options.ts";
 import { PageSessions } from "./page-sessions.ts";
 import { pushBody } from "./push-body.ts";
 import { sessionKeyOf, setCookieText } from "./session-key.ts";
+import { TimelyRegistry } from "./timely-registry.ts";
 
 /** What pages need of their gateway. */
 export interface PagesHost {
@@ -29,6 +30,8 @@ export interface PagesHost {
   /** Whether other gateways may be on it. */
   readonly isShared: boolean;
   readonly clock: Clock;
+  /** How long a link may take to come in, in milliseconds. */
+  readonly greetTimeoutMs: number;
   /** The one that the app gave, if it did. */
   readonly givenClock: Clock | undefined;
   /** Largest event, as JSON text in bytes. */
@@ -54,6 +57,9 @@ export interface PageRequest {
 /** `setCookie`: the value of a `Set-Cookie` header that the answer has to have; null where the visitor has its cookie. */
 export type NeutralPage = Page & { readonly setCookie: string | null };
 
+/** How long the registry may take to answer, in milliseconds; half of what a link may take to come in, where that is less. */
+const registryMs = 5000;
+
 export class Pages implements PageHost {
   readonly #options: PagesOptions;
   readonly #host: PagesHost;
@@ -61,7 +67,7 @@ export class Pages implements PageHost {
   readonly account: string;
   readonly #keys: PageKeys;
   readonly #sessions: PageSessions;
-  readonly #registry: Registry;
+  readonly #registry: TimelyRegistry;
   readonly #connections: PageConnections;
   readonly #line: PageLine;
   readonly #entrance: PageEntrance;
@@ -75,7 +81,8 @@ export class Pages implements PageHost {
     this.#host = host;
     this.account = account;
     this.#keys = pageKeys(options.secret);
-    this.#registry = registry ?? memoryRegistry(givenClock === undefined ? {} : { clock: givenClock });
+    const kept = registry ?? memoryRegistry(givenClock === undefined ? {} : { clock: givenClock });
+    this.#registry = new TimelyRegistry(kept, clock, Math.min(registryMs, host.greetTimeoutMs / 2));
     this.#sessions = new PageSessions({
       signingKey: this.#keys.session,
       isSecure: (request) => host.readRequest(request).secure,
@@ -208,9 +215,12 @@ export class Pages implements PageHost {
     });
   }
 
-  /** Once all connections are over. */
+  /** Once all connections are over. A registry that does not answer has as long for all of it as it has for one answer. */
   async close(): Promise<void> {
+    const { clock } = this.#host;
+    const timer = clock.setTimer(() => this.#registry.giveUp(), this.#registry.withinMs);
     await this.#connections.close();
+    clock.clearTimer(timer);
     await this.#line.close();
     if (this.#options.registry === undefined) await this.#registry.close();
   }
