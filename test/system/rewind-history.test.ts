@@ -1,6 +1,8 @@
+import type { Broker } from "@trunkline/core/ports";
 import { defineContract, event } from "@trunkline/core/wire";
+import { memoryBroker } from "@trunkline/gateway";
 import { createClient } from "trunkline";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { connectV1, positionIn } from "../support/frame-client.ts";
 import { type StartedGateway, startGateway, testKeys } from "../support/start-gateway.ts";
 import { until } from "../support/until.ts";
@@ -108,6 +110,33 @@ it("§14.1 a page is no longer than a frame may be, and holds at least one event
     lengths.push(page.events?.length ?? 0);
   }
   expect(lengths).toEqual([1, 2, 2]);
+});
+
+it("§14.1 no more is read than may be sent, however much is asked for", async () => {
+  const inner = memoryBroker();
+  onTestFinished(() => inner.close());
+  let read = 0;
+  const broker: Broker = {
+    name: inner.name,
+    open: (listener) => inner.open(listener),
+    append: (stream, append) => inner.append(stream, append),
+    broadcast: (stream, body) => inner.broadcast(stream, body),
+    heads: (streams) => inner.heads(streams),
+    close: () => inner.close(),
+    async read(stream, from, limit) {
+      const page = await inner.read(stream, from, limit);
+      read += page.log.entries.length;
+      return page;
+    },
+  };
+  const started = await startGateway({ broker });
+  const text = "x".repeat(10_000);
+  for (let index = 0; index < 600; index++)
+    await started.gateway.publish({ event: "e", data: text }, { account: "acme" });
+  const client = await connectV1(started.socketUrl, { token });
+  client.send({ type: "history", ref: 1, channel, limit: 1000 });
+  expect(await client.next("history")).toMatchObject({ events: { length: 6 }, more: true });
+  expect(read).toBeLessThanOrEqual(128);
 });
 
 it("§14.1 history of a channel that the connection is not on is refused, without a word on whether there is one", async () => {

@@ -15,6 +15,7 @@ import { startGateway, testKeys } from "../support/start-gateway.ts";
 import { withActiveSpans } from "../support/spans.ts";
 import { recordTelemetry } from "../support/telemetry.ts";
 import { until } from "../support/until.ts";
+import { Visitor, pageSecret } from "../support/visitor.ts";
 
 withActiveSpans();
 
@@ -269,4 +270,25 @@ it("§8.2 a publish that is repeated with its id gets its receipt, though each a
   const attempt = () => publisher.publish({ event: "paid", data: 1, id: "invoice-7" }, { account: "acme" });
   expect(await attempt()).toEqual(await attempt());
   expect(telemetry.spans("publish paid")).toHaveLength(2);
+});
+
+it("no span holds the key of a page, neither of what is pushed to it nor of what reads it", async () => {
+  const telemetry = recordTelemetry();
+  const inner = memoryBroker();
+  onTestFinished(() => inner.close());
+  const broker = instrumentBroker(inner, telemetry);
+  const { gateway, socketUrl } = await startGateway({ broker, pages: { secret: pageSecret } });
+  const visitor = new Visitor();
+  const page = await visitor.load(gateway);
+  await page.subscribe("news");
+  await gateway.pushTo(page.key, "news", 1);
+  const client = await visitor.connect(socketUrl, page);
+  await client.next("event");
+  await gateway.publish({ event: "e", channel: "news" });
+  await client.next("event");
+  expect(telemetry.spans().map(({ attributes }) => attributes["messaging.destination.name"])).toEqual(
+    expect.arrayContaining(["~page", "news"]),
+  );
+  const told = JSON.stringify(telemetry.spans().map(({ name, attributes, events }) => [name, attributes, events]));
+  expect(told).not.toContain(page.key);
 });

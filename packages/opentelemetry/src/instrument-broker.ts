@@ -11,6 +11,7 @@ import {
 } from "@opentelemetry/api";
 import type { Broker, BrokerListener, Entry, StreamName } from "@trunkline/core/ports";
 import { Decorated, expectMethods } from "./decorate.ts";
+import { destinationOf } from "./destination.ts";
 import { type InstrumentOptions, resolveTelemetry } from "./options.ts";
 import { contextOf } from "./trace-context.ts";
 import { system, traced } from "./traced.ts";
@@ -154,7 +155,7 @@ function isPrivate(stream: StreamName): boolean {
 function streamAttributes(stream: StreamName): Attributes {
   const slash = stream.indexOf("/");
   return {
-    "messaging.destination.name": stream.slice(slash + 1),
+    "messaging.destination.name": destinationOf(stream.slice(slash + 1)),
     "trunkline.account": stream.slice(0, Math.max(0, slash)),
   };
 }

@@ -77,6 +77,17 @@ describe("a listener of an instrumented client", () => {
     expect(span?.attributes["trunkline.lag_ms"]).toBeGreaterThanOrEqual(250);
   });
 
+  it("R-21 does not name the page that an event was pushed to alone", () => {
+    const { client, telemetry, memory, tell } = setUp();
+    client.on("tick", () => {});
+    memory.last.accept();
+    const channel = `~page/${"0".repeat(64)}`;
+    const streams = [{ channel, verdict: "fresh", position: { epoch: "e", offset: 0, tag: "" } }];
+    tell({ type: "connected", connection: "connection-1", heartbeatMs: 0, spreadMs: 0, streams });
+    tell({ type: "event", channel, event: "tick", data: 1, offset: 1, tag: "t", meta, for: "news" });
+    expect(telemetry.spans().map(({ attributes }) => attributes["messaging.destination.name"])).toEqual(["~page"]);
+  });
+
   it("R-21 names the connection of each link", () => {
     const { client, telemetry, memory, clock, welcome, event } = setUp();
     client.on("tick", () => {});

@@ -19,6 +19,7 @@ import {
 import { reservedEventNames } from "@trunkline/core/wire";
 import { metricsOf } from "./client-metrics.ts";
 import { Decorated, expectMethods } from "./decorate.ts";
+import { destinationOf } from "./destination.ts";
 import { type InstrumentOptions, resolveTelemetry } from "./options.ts";
 import { contextOf } from "./trace-context.ts";
 import { system, traced } from "./traced.ts";
@@ -112,7 +113,7 @@ function attributesOf({ event, channel, offset, revision, id, time }: EventMeta)
     ...system,
     "messaging.operation.name": "process",
     "messaging.operation.type": "process",
-    "messaging.destination.name": channel,
+    "messaging.destination.name": destinationOf(channel),
     "trunkline.event": event,
     ...(offset !== undefined && { "trunkline.offset": offset }),
     ...(revision !== undefined && { "trunkline.revision": revision }),
