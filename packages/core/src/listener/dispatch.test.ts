@@ -70,7 +70,7 @@ it("what is thrown may itself throw when it is looked at: that is reported, and 
       () => {
         throw thrown;
       },
-      () => Object.defineProperty({}, "then", { get: () => expect.unreachable("looked at") }),
+      () => new Proxy({}, { get: () => expect.unreachable("looked at") }),
       (message) => heard.push(message),
     ],
   });

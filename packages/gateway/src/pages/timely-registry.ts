@@ -62,19 +62,19 @@ export class TimelyRegistry implements Registry {
   #inTime<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     if (this.#givenUp) return Promise.reject(noAnswer());
     return new Promise<Answer>((resolve, reject) => {
-      const done = (): void => {
+      const settled = (): void => {
         this.#clock.clearTimer(timer);
         this.#unanswered.delete(fail);
       };
       const fail = (error: unknown): void => {
-        done();
+        settled();
         reject(error as Error);
       };
       const timer = this.#clock.setTimer(() => fail(noAnswer()), this.withinMs);
       this.#unanswered.add(fail);
       // It is somebody else's, and may throw.
       (async () => ask())().then((answer) => {
-        done();
+        settled();
         resolve(answer);
       }, fail);
     });
