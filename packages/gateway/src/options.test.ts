@@ -56,6 +56,17 @@ it("§16.1 the raw door is off unless it is switched on", () => {
   for (const raw of [null, "/live/", 1]) expect(() => prefixOf(raw)).toThrow(/raw: expected true, false or { prefix }/);
 });
 
+it("§13 presence is on unless it is switched off, with times and limits that are looked at", () => {
+  expect(resolveOptions({}).presence).toEqual({ graceMs: 10_000, leaseMs: 15_000, maxMembers: 10_000 });
+  expect(resolveOptions({ presence: { graceMs: 0 } }).presence).toMatchObject({ graceMs: 0, leaseMs: 15_000 });
+  expect(resolveOptions({ presence: false }).presence).toBeNull();
+  expect(() => resolveOptions({ presence: { leaseMs: 999, maxMembers: -1 } })).toThrow(
+    /presence\.leaseMs: expected an integer ≥ 1000, got 999.*presence\.maxMembers: expected an integer ≥ 0, got -1/,
+  );
+  const misspelt = { presence: { grace: 1 }, anonymous: { mayListn: [] } } as GatewayOptions;
+  expect(() => resolveOptions(misspelt)).toThrow(/anonymous\.mayListn; did you mean.*presence\.grace/);
+});
+
 it("A-32 an unknown option is named, with the one that was meant; what was resolved is frozen", () => {
   const misspelt = { secretkeys: [], origin: [], limits: { greeting: 1 }, zebra: 1 } as GatewayOptions;
   expect(() => resolveOptions(misspelt)).toThrow(

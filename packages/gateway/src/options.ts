@@ -242,6 +242,8 @@ const hints: Readonly<Record<string, string>> = {
   mode: "a gateway has no modes: every client says by itself which dialect it speaks",
 };
 
+const rights: readonly (keyof PrincipalRights)[] = ["mayListen", "mayPublish", "mayAttend"];
+
 /** Smallest of each limit; 1 where nothing is said. Below 64 KiB of unread bytes a socket's own buffer never tells of its end. */
 const least: Readonly<Record<string, number>> = { unreadBytes: 65_536, frameBytes: 128, incomingBytes: 128 };
 
@@ -268,6 +270,7 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   const problems: string[] = [
     ...unknownOptions(options, Object.keys(optionNames), "", hints),
     ...unknownOptions(options.limits ?? {}, Object.keys(gatewayDefaults.limits), "limits."),
+    ...unknownOptions(typeof options.anonymous === "object" ? (options.anonymous ?? {}) : {}, rights, "anonymous."),
     ...unknownOptions(options.presence || {}, Object.keys(gatewayDefaults.presence), "presence."),
   ];
   const whole = (name: string, value: number, min: number): void => {

@@ -438,8 +438,9 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   }
 
   #onChannels(said: Awaited<ReturnType<Grants["channels"]>>, turn: number): void {
-    if (said.ok) this.#input({ kind: "granted", turn, channels: said.channels });
-    else this.#input({ kind: "denied", turn, status: said.status, error: said.error });
+    if (!said.ok) return this.#input({ kind: "denied", turn, status: said.status, error: said.error });
+    this.#input({ kind: "granted", turn, channels: said.channels });
+    if (turn > 0) this.#question(this.#host.presence.reconsider(this));
   }
 
   get #superseded(): boolean {

@@ -53,6 +53,48 @@ const off = (channel: string): object[] => [
   { kind: "send", frame: { type: "verdict", streams: [{ channel, verdict: "ended" }] } },
 ];
 
+describe("§13.3 what goes along with a channel", () => {
+  const watched = ["~members/a", "~count/a"] as const;
+  const watching = (...channels: string[]): SessionInput[] => [
+    ...up(...channels),
+    subscribe(...watched),
+    ...watched.map((channel) => authorized(0, channel, true)),
+  ];
+  const ended = [...off("a"), ...off("~members/a"), ...off("~count/a")];
+
+  it("ends when gateway code takes the connection off the channel, also where its client had left it", () => {
+    expect(play([...watching("a"), { kind: "unsubscribe", channel: "a" }]).last).toEqual(ended);
+    const left = text({ type: "unsubscribe", channels: ["a"] });
+    const { state, last } = play([...watching("a"), left, { kind: "unsubscribe", channel: "a" }]);
+    expect(last).toEqual(ended.slice(2));
+    expect(channelsOf(state)).toEqual([]);
+  });
+
+  it("ends when its sources name the channel no more, and stays when its client leaves it", () => {
+    const { last } = play([...watching("a"), reauthorize, granted(1)]);
+    expect(last).toEqual(ended);
+    expect(channelsOf(play([...watching("a"), text({ type: "unsubscribe", channels: ["a"] })]).state)).toEqual(watched);
+  });
+
+  it("is not allowed by an answer that was given before", () => {
+    const off: SessionInput = { kind: "unsubscribe", channel: "a" };
+    const { state, last } = play([...up("a"), subscribe("~members/a"), off, authorized(0, "~members/a", true)]);
+    expect([channelsOf(state), last]).toEqual([[], []]);
+  });
+
+  it("ends with the permission to listen, whether its client has left the channel or not", () => {
+    const sweep: SessionInput = { kind: "sweep", now: 100, spreadMs: 0 };
+    const permitted: SessionInput = {
+      kind: "authorized",
+      answers: [{ channel: "a", allowed: true, turn: 0, endsAt: 100 }],
+    };
+    const way = [...up("b"), subscribe("a"), permitted, subscribe("~members/a"), authorized(0, "~members/a", true)];
+    expect(play([...way, sweep]).last).toEqual([...off("a"), ...off("~members/a")]);
+    const left = play([...way, text({ type: "unsubscribe", channels: ["a"] }), sweep]);
+    expect([left.last, channelsOf(left.state)]).toEqual([off("~members/a"), ["b"]]);
+  });
+});
+
 describe("on the way in", () => {
   it("A-22 asks for scope and channels once it is known who it is, and shows the connection with its channels on", () => {
     const hint = "organization/5";

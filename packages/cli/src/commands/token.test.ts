@@ -42,6 +42,8 @@ it("prints a token that the gateway takes, and nothing else", async () => {
   const rest = [
     "--publish",
     "chat.*",
+    "--attend",
+    "room.*",
     "--scope",
     "organization.1",
     "--issuer",
@@ -58,6 +60,7 @@ it("prints a token that the gateway takes, and nothing else", async () => {
     account: "acme",
     id: "ada",
     channels: ["user.ada", "b"],
+    mayAttend: ["room.*"],
     mayListen: ["news.*"],
     mayPublish: ["chat.*"],
     scope: "organization.1",

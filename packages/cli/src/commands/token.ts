@@ -10,7 +10,8 @@ const expiresInDefault = 900;
 export const token = defineCommand({
   name: "token",
   summary: "make a token that lets a browser or a device in",
-  usage: "SUBJECT [--account ACCOUNT] [--channel NAME] … [--listen PATTERN] … [--publish PATTERN] …",
+  usage:
+    "SUBJECT [--account ACCOUNT] [--channel NAME] … [--listen PATTERN] … [--publish PATTERN] … [--attend PATTERN] …",
   details: [
     "Signs with TRUNKLINE_TOKEN_SECRET, or with what a file holds; a gateway that knows the same secret, or the public half of the key,",
     "takes it. The token goes to stdout, and nothing else does. Other users of a machine can read arguments, so the secret",
@@ -26,6 +27,7 @@ export const token = defineCommand({
       help: "channels it may subscribe to; * at the end: any rest",
     },
     publish: { type: "string", multiple: true, value: "PATTERN", help: "channels it may publish to, likewise" },
+    attend: { type: "string", multiple: true, value: "PATTERN", help: "channels it may be a member of, likewise" },
     scope: { type: "string", value: "SCOPE", help: "part of the account it belongs to, such as organization.1234" },
     "expires-in": {
       type: "string",
@@ -59,6 +61,7 @@ export const token = defineCommand({
       ...(flags.channel.length > 0 && { channels: flags.channel }),
       ...(flags.listen.length > 0 && { listen: flags.listen }),
       ...(flags.publish.length > 0 && { publish: flags.publish }),
+      ...(flags.attend.length > 0 && { attend: flags.attend }),
       ...(scope !== undefined && { scope }),
     };
     const key = await keyOf(flags["secret-file"], flags["private-key-file"], io.env["TRUNKLINE_TOKEN_SECRET"]);

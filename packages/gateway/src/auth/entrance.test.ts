@@ -78,6 +78,19 @@ describe("the chain", () => {
       expect(entrance.enter(entry(token))).not.toBeInstanceOf(Promise);
   });
 
+  it("§13.2 those without a credential may what the operator says of them, in patterns that are looked at", () => {
+    const rights = { mayListen: ["chat.*"], mayPublish: ["chat.*"], mayAttend: ["chat.*"] };
+    expect(setUp({ anonymous: rights }).entrance.enter(entry())).toEqual({
+      ok: true,
+      principal: { kind: "anonymous", account: "default", ...rights },
+    });
+    expect(() => setUp({ anonymous: { mayListen: ["a*b"] } })).toThrow(/anonymous: mayListen\[0\]: expected no "\*"/);
+    expect(() => setUp({ anonymous: { mayAttend: "chat" as never } })).toThrow(
+      /mayAttend: expected a list of channels/,
+    );
+    expect(() => setUp({ anonymous: null as never })).toThrow(/anonymous: expected a boolean or what they may/);
+  });
+
   it("no credential is refused unless anonymous was said, and a wrong one always", () => {
     const { entrance } = setUp(keys);
     const noToken = { ok: false, status: 401, error: { code: "gateway.unauthorized" } };

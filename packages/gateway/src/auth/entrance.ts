@@ -116,8 +116,9 @@ export function createEntrance(options: EntranceOptions, onFailure: (cause: unkn
 /** Who comes in without a credential; null: nobody. */
 function anonymousOf(option: EntranceOptions["anonymous"] = false): Principal | null {
   if (typeof option === "boolean") return option ? anonymous : null;
-  const problem = rightsProblem(option);
-  if (problem !== null) throw new UsageError("usage.bad-option", `createGateway: anonymous.${problem}`);
+  const isObject = typeof option === "object" && option !== null;
+  const problem = isObject ? rightsProblem(option) : `expected a boolean or what they may, got ${typeof option}`;
+  if (problem !== null) throw new UsageError("usage.bad-option", `createGateway: anonymous: ${problem}`);
   const { mayListen = [], mayPublish = [], mayAttend = [] } = option;
   return { ...anonymous, mayListen, mayPublish, mayAttend };
 }

@@ -22,6 +22,8 @@ export interface Refusal {
 export interface Attending {
   /** PROTOCOL §13.2. A link's requests are done one after the other. Never rejects. @returns the channels that were not entered */
   request(who: Attendee, asked: PresenceRequest): Promise<readonly Refusal[]>;
+  /** What its principal may has changed: it leaves where it may not be a member any more. Never rejects. */
+  reconsider(who: Attendee): Promise<void>;
   /** A link is off a channel. */
   off(who: Attendee, channel: string): void;
   /** A link is over. `lost`: its client did not say goodbye. */
@@ -33,6 +35,7 @@ const unsupported: WireError = { code: "gateway.unsupported", message: "this gat
 /** Where nobody is told who is there. */
 export const noPresence: Attending = {
   request: async (_, { enter = [] }) => enter.map(({ channel }) => ({ channel, error: unsupported })),
+  reconsider: async () => {},
   off() {},
   end() {},
 };

@@ -211,6 +211,25 @@ it("a gateway that closes with nobody left takes its beat along; its timers are 
   expect((await stateKeys(world.broker, "~gateway/alive" as StreamName)).length).toBe(0);
 });
 
+it("§13.6 has more keys than streams of apps may have", async () => {
+  const world = new World();
+  const broker = memoryBroker({ clock: world.clock, state: { maxKeys: 2 } });
+  const one = new Node({ ...world, clock: world.clock, broker } as World);
+  for (const name of ["ada", "bob", "eve", "joe"]) expect(await one.enter(linkOf(name), "a")).toEqual([]);
+  expect(await one.presence.members("acme", "a")).toHaveLength(4);
+});
+
+it("§2.9 who may not attend any more leaves", async () => {
+  const world = new World();
+  const one = new Node(world);
+  const link = linkOf("ada");
+  for (const channel of ["a", "b"]) await one.enter(link, channel);
+  Object.assign(link, { principal: { kind: "user", account: "acme", id: "ada", mayAttend: ["b"] } });
+  await one.presence.reconsider(link);
+  await world.settle();
+  expect([(await world.keys("a")).length, (await world.keys("b")).length]).toEqual([0, 1]);
+});
+
 it("requests of one link are done in their order, however long its authorizer takes", async () => {
   const answers: ((allowed: boolean) => void)[] = [];
   const clock = new ManualClock();

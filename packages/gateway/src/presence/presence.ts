@@ -89,6 +89,13 @@ export class Presence implements Attending {
     return refused;
   }
 
+  async reconsider(who: Attendee): Promise<void> {
+    const asked = this.#roll.roomsOf(who).map(async ({ channel }) => {
+      if (!(await this.#options.attendance.may(who, channel, "enter"))) this.off(who, channel);
+    });
+    await Promise.all(asked);
+  }
+
   off(who: Attendee, channel: string): void {
     this.#gone(this.#roll.off(who, who.principal.account, channel));
   }

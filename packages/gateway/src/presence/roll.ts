@@ -74,6 +74,11 @@ export class Roll<Link extends Holder> {
     return this.#rooms.get(streamName(account, channel));
   }
 
+  /** Where a link is a member. */
+  roomsOf(link: Link): readonly Room[] {
+    return [...(this.#halls.get(link) ?? [])];
+  }
+
   /** A link enters a channel, or says something else of its member. `time`: in ms since 1970. */
   enter(link: Link, account: string, channel: string, said: Said, time: number): Change {
     const { member } = link;
@@ -110,8 +115,8 @@ export class Roll<Link extends Holder> {
 
   /** A link ended. `lostAt`: when, where its members stay for the grace; null: they leave. */
   end(link: Link, lostAt: number | null): readonly Change[] {
-    const halls = [...(this.#halls.get(link) ?? [])];
-    return halls.map((hall) => this.#release(link, hall, lostAt)).filter((left) => left !== null);
+    const halls = this.#halls.get(link) ?? [];
+    return [...halls].map((hall) => this.#release(link, hall, lostAt)).filter((left) => left !== null);
   }
 
   /** Those whose grace is over. */
