@@ -24,7 +24,7 @@ export function describeMachine() {
 
 /**
  * Ends a bench: prints, writes `results/NAME.md` unless `quick`, and exits 1 when a target is missed.
- * `peers` are `{ name: version }`, those of bench/package.json unless given;
+ * `peers` are `{ name: version }`, those of bench/package.json unless given, and none when it is empty;
  * `sections` are `{ title, head, rows, note? }`; `targets` are `{ what, value, target, met }` with the first one the headline.
  */
 export function finish({ name, machine, rounds, sections, targets, options, figures, peers = peerVersions() }) {
@@ -38,9 +38,7 @@ export function finish({ name, machine, rounds, sections, targets, options, figu
   const document = `# bench:${name}
 
 ${machine.machine}; Node ${machine.node}; ${machine.cores}. Commit ${machine.commit}, ${machine.date} UTC, load ${machine.load} at the start.
-Medians of ${rounds} alternating rounds, a fresh process each. Peers: ${Object.entries(peers)
-    .map((peer) => peer.join(" "))
-    .join(", ")}. How it is measured: [README](../README.md).
+Medians of ${rounds} alternating rounds, a fresh process each. ${peersText(peers)}How it is measured: [README](../README.md).
 
 ${body}
 
@@ -61,4 +59,9 @@ ${verdicts}
   if (options.json) console.error(last);
   else console.log(last);
   process.exit(missed.length === 0 ? 0 : 1);
+}
+
+function peersText(peers) {
+  const all = Object.entries(peers).map((peer) => peer.join(" "));
+  return all.length === 0 ? "" : `Peers: ${all.join(", ")}. `;
 }

@@ -26,7 +26,7 @@ const beatsPerLease = 3;
 export class AliveLine {
   readonly #options: AliveLineOptions;
   readonly #lives: Lives;
-  /** The id that is beating, and those before it that still have a beat. */
+  /** The id that is beating, and those before it that have members still. */
   #id = newLife();
   #former: string[] = [];
   /** Whether `onLife` has heard of the id. */
@@ -92,13 +92,23 @@ export class AliveLine {
       judged = this.#lives.hear(await this.#write(), this.#id, clock.now());
     }
     const isNew = !this.#isLiving;
-    if (isNew) {
-      await onLife(this.#id);
-      this.#isLiving = true;
-    }
-    for (; this.#former[0] !== undefined; this.#former.shift()) await this.#remove(this.#former[0]);
+    this.#isLiving = true;
+    // However long it takes, the next beat must not wait for it.
+    if (isNew) void onLife(this.#id).then(() => this.#giveUp(this.#former.splice(0)));
     for (const [id, beat] of judged.dead) await this.#remove(id, beat);
     if (isNew || judged.isMissing || judged.dead.length > 0) onDeath();
+  }
+
+  /** Others need not wait for the lease of lives that are over. */
+  async #giveUp(former: readonly string[]): Promise<void> {
+    if (former.length === 0) return;
+    try {
+      for (const id of former) await this.#remove(id);
+      this.#options.onDeath();
+    } catch (error) {
+      // They are silent: in time they are found dead.
+      if (!this.#closed) this.#options.onError(error);
+    }
   }
 
   /** Writes a beat, and reads the line behind it. */

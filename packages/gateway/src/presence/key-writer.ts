@@ -19,8 +19,8 @@ const atOnce = 256;
 
 export class KeyWriter {
   readonly #options: KeyWriterOptions;
-  /** The last write of each item; resolves to whether it failed. */
-  readonly #sending = new WeakMap<Item, Promise<boolean>>();
+  /** The last write of each item that has one under way; resolves to whether it failed. */
+  readonly #sending = new Map<Item, Promise<boolean>>();
   readonly #underWay = new Set<Promise<boolean>>();
   #ledger = new Ledger();
   #settling: Promise<void> | null = null;
@@ -102,7 +102,10 @@ export class KeyWriter {
     const sending = this.#append(item);
     this.#sending.set(item, sending);
     this.#underWay.add(sending);
-    void sending.then(() => this.#underWay.delete(sending));
+    void sending.then(() => {
+      this.#underWay.delete(sending);
+      if (this.#sending.get(item) === sending) this.#sending.delete(item);
+    });
     return sending;
   }
 

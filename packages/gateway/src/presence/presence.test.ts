@@ -12,6 +12,7 @@ import { countStream, membersStream } from "./member.ts";
 import { Presence } from "./presence.ts";
 import { stateKeys } from "./state-keys.ts";
 
+const pace = { rate: 100, burst: 1000 };
 const settings = { graceMs: 200, leaseMs: 300, maxMembers: 100 };
 /** How far the clock is turned before what that causes is waited for, in milliseconds. */
 const stepMs = 50;
@@ -76,6 +77,7 @@ class Node {
       isShared: true,
       clock: own,
       settings,
+      pace,
       attendance: new Attendance(undefined, () => {}),
       stats: createStats(),
       open: () => this.open,
@@ -219,6 +221,17 @@ it("§13.6 has more keys than streams of apps may have", async () => {
   expect(await one.presence.members("acme", "a")).toHaveLength(4);
 });
 
+it("§13.6 a connection that enters too often is refused, and may go on later", async () => {
+  const world = new World();
+  const one = new Node(world);
+  const link = linkOf("ada");
+  const enter = Array.from({ length: 1001 }, (_, index) => ({ channel: `c${index}` }));
+  const refused = await one.presence.request(link, { enter });
+  expect(refused).toMatchObject([{ channel: "c1000", error: { code: "gateway.rate-limited" } }]);
+  await world.pass(50);
+  expect(await one.enter(link, "c1000")).toEqual([]);
+});
+
 it("§2.9 who may not attend any more leaves", async () => {
   const world = new World();
   const one = new Node(world);
@@ -238,6 +251,7 @@ it("requests of one link are done in their order, however long its authorizer ta
     isShared: false,
     clock,
     settings,
+    pace,
     attendance: new Attendance(
       () => new Promise((resolve) => answers.push(resolve)),
       () => {},

@@ -4,6 +4,7 @@ import { type WireError, byteLength, channelProblem, companionOf, maxMemberBytes
 import { channelOf, streamName } from "../auth/principal.ts";
 import { type GatewayStats, countRefused } from "../metrics.ts";
 import type { PresenceLimits } from "../options.ts";
+import { type TokenBucket, takeTokens } from "../session-frames.ts";
 import { AliveLine, newLife } from "./alive-line.ts";
 import type { Attendance } from "./attendance.ts";
 import type { Attendee, Attending, PresenceRequest, Refusal } from "./attending.ts";
@@ -30,6 +31,8 @@ export interface PresenceOptions {
   readonly isShared: boolean;
   readonly clock: Clock;
   readonly settings: Required<PresenceLimits>;
+  /** Channels that one connection may enter per second, sustained, and at once: each is an event to all who watch. */
+  readonly pace: { readonly rate: number; readonly burst: number };
   readonly attendance: Attendance;
   readonly stats: GatewayStats;
   /** Streams that somebody is on here. */
@@ -50,6 +53,8 @@ export class Presence implements Attending {
   readonly #others: { readonly alive: AliveLine; readonly sweeper: Sweeper } | null;
   /** What each link asked for last, while it is being decided. */
   readonly #turns = new WeakMap<Attendee, Promise<unknown>>();
+  /** How many channels each link may enter just now. */
+  readonly #buckets = new WeakMap<Attendee, TokenBucket>();
   /** Names this life of the gateway; null before the first. */
   #gateway: string | null;
   #timer: { readonly at: number; readonly handle: TimerHandle } | null = null;
@@ -180,9 +185,18 @@ export class Presence implements Attending {
   async #problem(who: Attendee, channel: string, data: string | undefined): Promise<WireError | null> {
     const problem = channelProblem(channel);
     if (problem !== null) return { code: "gateway.bad-request", message: `channel: ${problem}` };
+    if (!this.#takesTurn(who)) return tooFast;
     const bytes = byteLength(data ?? "");
     if (bytes > maxMemberBytes) return { code: "gateway.too-large", message: tooLarge(bytes) };
     return who.listensTo(channel) && (await this.#options.attendance.may(who, channel, "enter")) ? null : forbidden;
+  }
+
+  #takesTurn(who: Attendee): boolean {
+    const { clock, pace } = this.#options;
+    const now = clock.now();
+    const bucket = takeTokens(this.#buckets.get(who) ?? { tokens: pace.burst, at: now }, 1, now, pace);
+    if (bucket !== null) this.#buckets.set(who, bucket);
+    return bucket !== null;
   }
 
   /** Null once it is stored. */
@@ -287,6 +301,10 @@ const tooDeep: WireError = { code: "gateway.too-large", message: tooLarge("more"
 const forbidden: WireError = {
   code: "gateway.forbidden",
   message: "this connection may not enter this channel; it has to be on it first",
+};
+const tooFast: WireError = {
+  code: "gateway.rate-limited",
+  message: "this connection enters channels too often; slow down",
 };
 const unavailable: WireError = {
   code: "gateway.unavailable",
