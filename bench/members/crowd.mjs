@@ -62,7 +62,7 @@ const read = () => watchers.map((socket) => socket._socket.bytesRead);
 const before = read();
 process.send("there");
 process.on("disconnect", () => process.exit(0));
-process.once("message", async () => {
+async function enterAll() {
   const startedAt = performance.now();
   await all((index) => {
     const socket = sockets[index];
@@ -76,4 +76,5 @@ process.once("message", async () => {
   while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 20));
   const [ofMembers = 0, ofCount = 0] = read().map((bytes, index) => bytes - before[index]);
   process.send({ seconds, ofMembers, ofCount, events: seen.events });
-});
+}
+process.once("message", () => void enterAll());

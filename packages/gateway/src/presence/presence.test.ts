@@ -19,7 +19,11 @@ const stepMs = 50;
 
 class World {
   readonly clock = new ManualClock();
-  readonly broker: Broker = memoryBroker({ clock: this.clock });
+  readonly broker: Broker;
+
+  constructor(state: { readonly maxKeys?: number } = {}) {
+    this.broker = memoryBroker({ clock: this.clock, state });
+  }
 
   async settle(): Promise<void> {
     for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => void setImmediate(resolve));
@@ -214,9 +218,7 @@ it("a gateway that closes with nobody left takes its beat along; its timers are 
 });
 
 it("§13.6 has more keys than streams of apps may have", async () => {
-  const world = new World();
-  const broker = memoryBroker({ clock: world.clock, state: { maxKeys: 2 } });
-  const one = new Node({ ...world, clock: world.clock, broker } as World);
+  const one = new Node(new World({ maxKeys: 2 }));
   for (const name of ["ada", "bob", "eve", "joe"]) expect(await one.enter(linkOf(name), "a")).toEqual([]);
   expect(await one.presence.members("acme", "a")).toHaveLength(4);
 });
