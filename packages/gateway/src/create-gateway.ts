@@ -175,11 +175,11 @@ class NodeGateway implements Gateway {
     const { presence: settings } = resolved;
     const isShared = others !== null;
     const open = (): Iterable<StreamName> => this.#hub.streams;
-    const pace = { rate: limits.messagesPerSecond, burst: limits.messageBurst };
+    const rates = { rate: limits.messagesPerSecond, burst: limits.messageBurst };
     this.#presence =
       settings === null
         ? null
-        : new Presence({ broker, isShared, clock, settings, pace, attendance, stats, open, onError });
+        : new Presence({ broker, isShared, clock, settings, limits: rates, attendance, stats, open, onError });
     this.#headTimer = new HeadTimer({
       clock,
       everyMs: resolved.heartbeatMs,

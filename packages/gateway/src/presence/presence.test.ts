@@ -12,7 +12,7 @@ import { countStream, membersStream } from "./member.ts";
 import { Presence } from "./presence.ts";
 import { stateKeys } from "./state-keys.ts";
 
-const pace = { rate: 100, burst: 1000 };
+const limits = { rate: 100, burst: 1000 };
 const settings = { graceMs: 200, leaseMs: 300, maxMembers: 100 };
 /** How far the clock is turned before what that causes is waited for, in milliseconds. */
 const stepMs = 50;
@@ -81,7 +81,7 @@ class Node {
       isShared: true,
       clock: own,
       settings,
-      pace,
+      limits,
       attendance: new Attendance(undefined, () => {}),
       stats: createStats(),
       open: () => this.open,
@@ -253,7 +253,7 @@ it("requests of one link are done in their order, however long its authorizer ta
     isShared: false,
     clock,
     settings,
-    pace,
+    limits,
     attendance: new Attendance(
       () => new Promise((resolve) => answers.push(resolve)),
       () => {},

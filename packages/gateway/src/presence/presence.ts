@@ -32,7 +32,7 @@ export interface PresenceOptions {
   readonly clock: Clock;
   readonly settings: Required<PresenceLimits>;
   /** Channels that one connection may enter per second, sustained, and at once: each is an event to all who watch. */
-  readonly pace: { readonly rate: number; readonly burst: number };
+  readonly limits: { readonly rate: number; readonly burst: number };
   readonly attendance: Attendance;
   readonly stats: GatewayStats;
   /** Streams that somebody is on here. */
@@ -192,9 +192,9 @@ export class Presence implements Attending {
   }
 
   #takesTurn(who: Attendee): boolean {
-    const { clock, pace } = this.#options;
+    const { clock, limits } = this.#options;
     const now = clock.now();
-    const bucket = takeTokens(this.#buckets.get(who) ?? { tokens: pace.burst, at: now }, 1, now, pace);
+    const bucket = takeTokens(this.#buckets.get(who) ?? { tokens: limits.burst, at: now }, 1, now, limits);
     if (bucket !== null) this.#buckets.set(who, bucket);
     return bucket !== null;
   }
