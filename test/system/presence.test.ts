@@ -140,6 +140,39 @@ it("§13.6 members beyond the limit are counted, not listed", async () => {
   await until("there is room", () => watcher.ids.join() === "b,c");
 });
 
+it("§13.2 pages without a key chat where the operator lets them, and nowhere else", async () => {
+  const lobby = ["lobby"];
+  const { socketUrl } = await startGateway({ anonymous: { mayListen: lobby, mayPublish: lobby, mayAttend: lobby } });
+  const streams = ["lobby", "~members/lobby", "~count/lobby", "other", "~members/other"];
+  const one = await connectV1(socketUrl, {
+    instance: "one",
+    generation: 1,
+    streams: streams.map((channel) => ({ channel })),
+  });
+  const two = await connectV1(socketUrl, { instance: "two", generation: 1, streams: [{ channel: "lobby" }] });
+  expect(one.hello.streams.slice(0, 5).map(({ verdict }) => verdict)).toEqual([
+    "fresh",
+    "fresh",
+    "fresh",
+    "refused",
+    "refused",
+  ]);
+  expect(
+    (await askPresence(two, { enter: [{ channel: "lobby", data: "Ada" }, { channel: "other" }] })).refused,
+  ).toMatchObject([{ channel: "other", error: { code: "gateway.forbidden" } }]);
+  two.send({ type: "publish", ref: 1, event: "said", data: "hello", channel: "lobby" });
+  two.send({ type: "publish", ref: 2, event: "said", data: "hello", channel: "other" });
+  await until("both are answered", () => two.all("published").length === 2);
+  expect(new Map(two.all("published").map(({ ref, error }) => [ref, error?.code]))).toEqual(
+    new Map([
+      [1, undefined],
+      [2, "gateway.forbidden"],
+    ]),
+  );
+  await until("all is seen", () => new Set(one.events.map(({ channel }) => channel)).size === 3);
+  expect(one.events.find(({ event }) => event === "member")?.data).toEqual({ data: "Ada", since: expect.any(Number) });
+});
+
 it("presence: false refuses members and watchers", async () => {
   const { socketUrl } = await open({ presence: false });
   const ada = await connectV1(socketUrl, {

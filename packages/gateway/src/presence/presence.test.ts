@@ -217,6 +217,36 @@ it("a gateway that closes with nobody left takes its beat along; its timers are 
   expect((await stateKeys(world.broker, "~gateway/alive" as StreamName)).length).toBe(0);
 });
 
+it("§13.2 what a link still wanted when it ended is not done", async () => {
+  const answers: ((allowed: boolean) => void)[] = [];
+  const presence = new Presence({
+    broker: memoryBroker(),
+    isShared: false,
+    clock: new ManualClock(),
+    settings,
+    limits,
+    attendance: new Attendance(
+      () => new Promise((resolve) => answers.push(resolve)),
+      () => {},
+    ),
+    stats: createStats(),
+    open: () => [],
+    onError: () => {},
+  });
+  const principal = { kind: "user", account: "acme", id: "ada" } as const;
+  const old = { ...linkOf("ada"), principal, over: false };
+  const waiting = presence.request(old, { enter: [{ channel: "slow" }] });
+  const leaving = presence.request(old, { leave: ["a"], enter: [{ channel: "b" }] });
+  await Promise.resolve();
+  old.over = true;
+  presence.end(old, true);
+  await presence.request({ ...linkOf("ada") }, { enter: [{ channel: "a" }] });
+  answers[0]?.(true);
+  expect((await waiting).map(({ channel }) => channel)).toEqual(["slow"]);
+  expect((await leaving).map(({ channel }) => channel)).toEqual(["b"]);
+  expect(await presence.members("acme", "a")).toMatchObject([{ member: "ada" }]);
+});
+
 it("§13.6 has more keys than streams of apps may have", async () => {
   const one = new Node(new World({ maxKeys: 2 }));
   for (const name of ["ada", "bob", "eve", "joe"]) expect(await one.enter(linkOf(name), "a")).toEqual([]);

@@ -167,6 +167,8 @@ export class Presence implements Attending {
   }
 
   async #perform(who: Attendee, { enter = [], leave = [] }: PresenceRequest): Promise<readonly Refusal[]> {
+    // What a link still wanted that is over must not end what the next one of its client has begun.
+    if (who.over) return enter.map(({ channel }) => ({ channel, error: forbidden }));
     for (const channel of leave) this.#gone(this.#roll.leave(who.principal.account, channel, who.member));
     // Of a channel that is named twice the last counts.
     const wanted = new Map(enter.map(({ channel, data }) => [channel, textOf(data)]));
