@@ -67,7 +67,7 @@ const sections = [
   },
 ];
 const targets = [
-  { what: "join", value: `${watching.cpu.toFixed(0)} µs CPU`, target: "≤ 100 µs", met: watching.cpu <= 100 },
+  { what: "join", value: `${watching.cpu.toFixed(0)} µs CPU`, target: "≤ 120 µs", met: watching.cpu <= 120 },
   {
     what: "a member, in gateway and broker",
     value: `${(watching.memory / 1024).toFixed(2)} KiB`,
