@@ -109,6 +109,22 @@ it("P-33 one that is over before it could become the holder was never there", as
   expect(told).toEqual(["join quick", "leave quick"]);
 });
 
+it("P-33 when the newer of two connections of a page goes first, the page has not left before the older one goes", async () => {
+  const { connections, told, open, add } = start();
+  await add("p", "a");
+  const [older, newer] = [open("older"), open("newer")];
+  for (const connection of [older, newer]) {
+    await connections.arrive("p", connection);
+    await connections.enter(connection);
+  }
+  connections.leave(newer);
+  await settled();
+  expect(told).toEqual(["join older", "join newer"]);
+  connections.leave(older);
+  await settled();
+  expect(told).toEqual(["join older", "join newer", "leave older"]);
+});
+
 it("P-13 one whose page nobody knows joins nothing, and leaves nothing", async () => {
   const { connections, told, open, inner } = start();
   const stranger = open("stranger");

@@ -182,10 +182,15 @@ export class PageConnections {
   async #putBack(key: string): Promise<readonly Registered[] | null> {
     const { registry, disconnectMs } = this.#options;
     const known = this.#registered.get(key);
-    const holder = [...(this.#here.get(key) ?? [])].filter((connection) => this.#holders.has(connection)).at(-1);
+    const holder = this.#heirOf(key);
     if (known === undefined || holder === undefined) return null;
     await registry.add(key, known, disconnectMs);
     return registry.hold(key, holder.id, disconnectMs);
+  }
+
+  /** The newest connection here that has joined the page. */
+  #heirOf(key: string): PageConnection | undefined {
+    return [...(this.#here.get(key) ?? [])].filter((connection) => this.#holders.has(connection)).at(-1);
   }
 
   #apply(key: string, registered: readonly Registered[] | null): void {
@@ -205,7 +210,7 @@ export class PageConnections {
       if (!this.#holders.has(connection)) return;
       const wasHolder = await registry.release(key, connection.id, disconnectMs);
       this.#holders.delete(connection);
-      if (wasHolder) onLeave(connection);
+      if (wasHolder && !(await this.#inherits(key))) onLeave(connection);
     };
     try {
       await this.#chains.run(key, release);
@@ -213,6 +218,19 @@ export class PageConnections {
       this.#failed(error, connection, () => this.#release(key, connection));
       // There is no later: to be told once too often is better than never.
       if (this.#closed && this.#holders.delete(connection)) onLeave(connection);
+    }
+  }
+
+  /** The holder of a page is gone, but an older connection of it may be here still. Whether it has one. */
+  async #inherits(key: string): Promise<boolean> {
+    const heir = this.#heirOf(key);
+    if (heir === undefined) return false;
+    const { registry, disconnectMs } = this.#options;
+    try {
+      return (await registry.hold(key, heir.id, disconnectMs)) !== null;
+    } catch (error) {
+      this.#report(error);
+      return false;
     }
   }
 
