@@ -9,7 +9,8 @@ import { createLinkPublishing } from "../../packages/gateway/src/link-publishing
 import { createStats, publishObserver } from "../../packages/gateway/src/metrics.ts";
 import { noPresence } from "../../packages/gateway/src/presence/attending.ts";
 import { createPublishing } from "@trunkline/core/publish";
-import { SessionDriver, type SessionHost } from "../../packages/gateway/src/session-driver.ts";
+import { SessionDriver } from "../../packages/gateway/src/session-driver.ts";
+import type { SessionHost } from "../../packages/gateway/src/session-host.ts";
 import { byAccount, gatewayDefaults } from "@trunkline/gateway";
 import type { Clock, Logger } from "@trunkline/core/ports";
 import { account, secretKey } from "../world/contract.ts";

@@ -47,7 +47,8 @@ import { Presence } from "./presence/presence.ts";
 import { publishLog } from "./publish-log.ts";
 import { type DisconnectOptions, Revocation } from "./revocation.ts";
 import { Roster } from "./roster.ts";
-import { SessionDriver, type SessionHost } from "./session-driver.ts";
+import { SessionDriver } from "./session-driver.ts";
+import type { SessionHost } from "./session-host.ts";
 import type { SessionLink } from "./session-link.ts";
 import type { VolatileLine } from "./volatile-line.ts";
 

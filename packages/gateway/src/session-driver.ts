@@ -1,76 +1,28 @@
 // Performs what a session decides: the one object per connection, between its link, the hub and gateway code.
 import { randomUUID } from "node:crypto";
 import { UsageError } from "@trunkline/core/errors";
-import type { Clock, Logger } from "@trunkline/core/ports";
-import {
-  type AnswerFrame,
-  CloseCode,
-  type StreamPosition,
-  type Verdict,
-  channelProblem,
-  maxRewind,
-} from "@trunkline/core/wire";
+import { type AnswerFrame, CloseCode, type Verdict, channelProblem } from "@trunkline/core/wire";
 import type { Admitted } from "./admission.ts";
-import type { Authenticated, Entrance } from "./auth/entrance.ts";
-import { type Principal, streamName } from "./auth/principal.ts";
+import type { Principal } from "./auth/principal.ts";
 import type { RequestInfo } from "./auth/request-info.ts";
-import type { Unavailable, WaitingRoom } from "./auth/waiting-room.ts";
 import { type Dialect, unreachable } from "./dialect.ts";
-import { type FilterSubject, isSendableCode } from "./control-command.ts";
+import { isSendableCode } from "./control-command.ts";
 import { type ControlFrame, type Form, formName, forms } from "./form.ts";
-import { type Fence, type FencedLink, clientKey } from "./fence.ts";
-import { type Grants, onClock } from "./grants.ts";
+import { type FencedLink, clientKey } from "./fence.ts";
 import type { Feed, Reader } from "./hub/feed.ts";
-import type { Hub } from "./hub/hub.ts";
-import { scopeHint } from "./link-entrance.ts";
-import type { IncomingData } from "./incoming.ts";
-import type { LinkPublishing } from "./link-publishing.ts";
-import { type GatewayStats, countRefused } from "./metrics.ts";
-import type { Attendee, Attending } from "./presence/attending.ts";
+import { countRefused } from "./metrics.ts";
+import type { Attendee } from "./presence/attending.ts";
 import type { PageConnection } from "./pages/page-connections.ts";
-import type { Expulsion, Revocable } from "./revocation.ts";
+import type { Revocable } from "./revocation.ts";
 import { openSession, step } from "./session.ts";
 import { nextDue } from "./session-auth.ts";
+import { SessionFeeds } from "./session-feeds.ts";
+import type { SessionHost } from "./session-host.ts";
+import { SessionIdentity } from "./session-identity.ts";
 import type { LinkOwner, SessionLink } from "./session-link.ts";
-import type { Decision, Question, StreamStart } from "./session-streams.ts";
+import type { StreamStart } from "./session-streams.ts";
 import type { SourceChannels } from "./subscription-source.ts";
-import type { LinkNumber, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
-
-/** What all connections of a gateway share. */
-export interface SessionHost {
-  readonly config: SessionConfig;
-  readonly hub: Hub;
-  readonly entrance: Entrance;
-  /** Where fresh tokens wait for their authenticator. */
-  readonly waitingRoom: WaitingRoom;
-  readonly fence: Fence;
-  readonly clock: Clock;
-  /** Bytes that answers may leave unread, beyond what events may. */
-  readonly maxUnreadBytes: number;
-  readonly stats: GatewayStats;
-  readonly logger: Logger;
-  readonly grants: Grants;
-  /** What was said since `mark` about a connection that is about to be let in: why it has to go, or null. */
-  expulsionOf(connection: FilterSubject, mark: number): Expulsion | null;
-  readonly publishing: LinkPublishing;
-  readonly presence: Attending;
-  /** The connection key of the page that a link was opened by, or null. */
-  pageOf(request: RequestInfo): string | null;
-  spreadMs(): number;
-  /** Shows a connection to gateway code; a promise when that takes a while. */
-  announce(connection: SessionDriver): Promise<unknown> | null;
-  /** Shows gateway code what a client said. */
-  incoming(data: IncomingData, connection: SessionDriver): void;
-  /** One more or less link that has not said hello, or waits to be let in. */
-  onGreeting(change: 1 | -1): void;
-  /** The session is over; its link may still be saying goodbye. `announced`: gateway code has seen it. */
-  onOver(driver: SessionDriver, announced: boolean, code: number): void;
-  /** The link is gone. */
-  onGone(driver: SessionDriver): void;
-}
-
-/** Streams whose positions one ping may carry (PROTOCOL §4.2). */
-const positionsPerPing = 64;
+import type { LinkNumber, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
 
 export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwner, FencedLink, Revocable {
   readonly id = randomUUID();
@@ -83,23 +35,11 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   generation = 0;
   #client: string | null = null;
   #link: SessionLink | null = null;
-  #principal: Principal | null;
-  /** Undefined while that is not decided. */
-  #scope: string | null | undefined;
-  /** Finding out which it is from now on. */
-  #scoping: Promise<unknown> | null = null;
-  /** What the client asks for. */
-  #hint: string | null;
-  /** Since when it is looked what gateways say about it. */
-  #mark: number;
+  readonly #identity: SessionIdentity;
   #state: SessionState = { phase: "closed" };
-  #feeds: Map<string, Feed> | null = null;
+  /** Null before it is known what it is on. */
+  #feeds: SessionFeeds | null = null;
   #queue: SessionEffect[] | null = null;
-  /** Answers of the authorizer that wait for the end of the tick. */
-  #decisions: Decision[] | null = null;
-  #deciding: Promise<void> | null = null;
-  /** What the app was asked about what it granted, and has not answered; null when there was nothing. */
-  #questions: Set<Promise<void>> | null = null;
   #announced = false;
   #greeted = false;
   /** Its client left for good. */
@@ -107,27 +47,19 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   #code: number = CloseCode.abnormal;
   #greetedAt = 0;
   #pingedAt = 0;
-  /** Which feed the next ping begins with, when there are more than it can tell of. */
-  #turn = 0;
 
   constructor(host: SessionHost, admitted: Admitted, request: RequestInfo) {
     this.#host = host;
     this.request = request;
     this.form = forms[formName(admitted)];
-    const { principal, scope, mark = 0 } = admitted.kind === "admitted" ? admitted : { principal: null };
-    this.#principal = principal;
-    this.#scope = scope;
-    this.#hint = scopeHint({ request });
-    this.#mark = mark;
+    this.#identity = new SessionIdentity(host, admitted, request, (input) => this.#input(input));
   }
 
   /** Begins, once the link is there. */
   start(link: SessionLink, admitted: Admitted): void {
     this.#link = link;
     const { clock, config } = this.#host;
-    this.#go(
-      openSession(admitted, clock.now(), config, this.#principal === null ? Infinity : this.#endOf(this.#principal)),
-    );
+    this.#go(openSession(admitted, clock.now(), config, this.#identity.endsAt));
   }
 
   get link(): SessionLink {
@@ -140,12 +72,13 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   }
 
   get principal(): Principal {
-    if (this.#principal === null) throw new Error("SessionDriver.principal: expected an authenticated session");
-    return this.#principal;
+    const { principal } = this.#identity;
+    if (principal === null) throw new Error("SessionDriver.principal: expected an authenticated session");
+    return principal;
   }
 
   get scope(): string | null {
-    return this.#scope ?? null;
+    return this.#identity.scope;
   }
 
   get remoteAddress(): string | undefined {
@@ -199,8 +132,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
 
   /** Whether some of what was accepted for it is not on its way yet. */
   get behind(): boolean {
-    for (const { stage } of this.#feeds?.values() ?? []) if (stage !== "live") return true;
-    return false;
+    return this.#feeds?.behind === true;
   }
 
   subscribe(channel: string): void {
@@ -227,7 +159,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     // What it was granted so far on its way in may be over, and was not told yet: it comes again.
     if (this.#state.phase === "entering") return this.#input({ kind: "close", ...comeBack });
     this.#input({ kind: "reauthorize" });
-    if (this.#questions !== null) await Promise.all(this.#questions);
+    await this.#identity.settled();
   }
 
   drain(spreadMs: number): void {
@@ -242,7 +174,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
   sweep(now: number): void {
     if (this.#state.phase === "closed" || now < nextDue(this.#state)) return;
     const pings = now >= this.#state.dueAt;
-    const quiet = pings ? this.#quiet() : [];
+    const quiet = pings && this.#greeted && this.dialect === "v1" ? (this.#feeds?.quiet(this.#pingedAt) ?? []) : [];
     if (pings) this.#pingedAt = now;
     this.#input({ kind: "sweep", now, spreadMs: this.#host.spreadMs(), quiet });
   }
@@ -319,19 +251,19 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
       case "send":
         return this.#send(effect.frame);
       case "authenticate":
-        return this.#authenticate(effect.token);
+        return this.#identity.authenticate(effect.token, this.#greeted);
       case "grant":
-        return this.#grant(effect);
+        return this.#identity.grant(this, effect);
       case "announce":
         return this.#announce(effect.link);
       case "authorize":
-        return this.#authorize(effect);
+        return this.#identity.authorize(this, effect);
       case "prepare":
         return void this.#prepare(effect.streams);
       case "start":
         return this.#startFeeds();
       case "join":
-        return void this.#join(effect);
+        return void this.#ownFeeds.join(effect);
       case "leave":
         return this.#leave(effect.channel);
       case "publish":
@@ -370,79 +302,6 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     this.link.terminate();
   }
 
-  #authenticate(token: string | undefined): void {
-    const who = this.#host.entrance.atHello({ token, request: this.request });
-    // A greeting has an end of its own.
-    if (this.#greeted) this.#host.waitingRoom.wait(who, (said) => this.#onWho(said));
-    else if (who instanceof Promise) void who.then((said) => this.#onWho(said));
-    else this.#onWho(who);
-  }
-
-  #onWho(who: Authenticated | Unavailable): void {
-    if (!who.ok) return this.#input({ kind: "rejected", status: who.status, error: who.error });
-    const { principal, mark } = who;
-    if (!this.#announced) this.#mark = mark ?? this.#mark;
-    // A fresh token has to be accepted first.
-    this.#principal ??= principal;
-    const now = this.#host.clock.now();
-    this.#input({ kind: "authenticated", principal, endsAt: this.#endOf(principal), now });
-  }
-
-  #endOf(principal: Principal): number {
-    return principal.kind === "user" && principal.expiresAt !== undefined
-      ? onClock(this.#host.clock, principal.expiresAt)
-      : Infinity;
-  }
-
-  /** Under way until it is answered. */
-  #question(asked: Promise<void>): void {
-    const questions = (this.#questions ??= new Set());
-    questions.add(asked);
-    void asked.then(() => {
-      questions.delete(asked);
-      if (questions.size === 0) this.#questions = null;
-    });
-  }
-
-  #grant({ turn, principal, hint }: Extract<SessionEffect, { readonly kind: "grant" }>): void {
-    this.#principal = principal;
-    this.#hint = hint ?? this.#hint;
-    // Before the upgrade it may have been decided already, by what was known then.
-    if (turn === 0 && hint === undefined && this.#scope !== undefined) return this.#grantChannels(turn);
-    const scoping = this.#host.grants.scope(principal, this.request, this.#hint);
-    if (!(scoping instanceof Promise)) {
-      this.#scoping = null;
-      return this.#onScope(scoping, turn);
-    }
-    this.#scoping = scoping;
-    this.#question(
-      scoping.then((decided) => {
-        // It was asked anew meanwhile: whichever answer comes first, the later question's counts.
-        if (this.#scoping !== scoping) return;
-        this.#scoping = null;
-        this.#onScope(decided, turn);
-      }),
-    );
-  }
-
-  #onScope(decided: Awaited<ReturnType<Grants["scope"]>>, turn: number): void {
-    if (!decided.ok) return this.#input({ kind: "denied", turn, status: decided.status, error: decided.error });
-    this.#scope = decided.scope;
-    this.#grantChannels(turn);
-  }
-
-  #grantChannels(turn: number): void {
-    const said = this.#host.grants.channels(this);
-    if (said instanceof Promise) this.#question(said.then((channels) => this.#onChannels(channels, turn)));
-    else this.#onChannels(said, turn);
-  }
-
-  #onChannels(said: Awaited<ReturnType<Grants["channels"]>>, turn: number): void {
-    if (!said.ok) return this.#input({ kind: "denied", turn, status: said.status, error: said.error });
-    this.#input({ kind: "granted", turn, channels: said.channels });
-    if (turn > 0) this.#question(this.#host.presence.reconsider(this));
-  }
-
   get #superseded(): boolean {
     return this.#client !== null && this.#host.fence.isSuperseded(this.#client, this.generation);
   }
@@ -453,7 +312,7 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
       this.generation = number.generation;
     }
     if (this.#superseded) return this.supersede();
-    const expulsion = this.#host.expulsionOf(this, this.#mark);
+    const expulsion = this.#host.expulsionOf(this, this.#identity.mark);
     if (expulsion !== null) return this.#input({ kind: "close", code: expulsion.code, reason: expulsion.reason });
     this.#announced = true;
     const { account, kind } = this.principal;
@@ -464,29 +323,6 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     else void pending.then(() => this.#input({ kind: "announced" }));
   }
 
-  #authorize(question: Question): void {
-    const asked = this.#ask(question);
-    if (question.again) this.#question(asked);
-  }
-
-  async #ask({ channel, token, turn, again = false }: Question): Promise<void> {
-    // What is allowed in the scope that it is about to lose may not be in the next one.
-    while (this.#scoping !== null) await this.#scoping;
-    const permission = await this.#host.grants.mayListen(this, channel, { token, inTime: again });
-    (this.#decisions ??= []).push({ channel, turn, ...permission });
-    // What was decided in one tick is taken up together: who asks for many streams mostly gets many answers at once.
-    this.#deciding ??= new Promise((resolve) => {
-      setImmediate(() => {
-        const answers = this.#decisions ?? [];
-        this.#decisions = null;
-        this.#deciding = null;
-        this.#input({ kind: "authorized", answers });
-        resolve();
-      });
-    });
-    await this.#deciding;
-  }
-
   async #publish({ ref, request, retryMs }: Extract<SessionEffect, { readonly kind: "publish" }>): Promise<void> {
     // The client counts up to `connected`, which it got after it was sent: from then on it is ours to count (PROTOCOL §8.6).
     const sinceFirst = retryMs === undefined ? undefined : retryMs + (this.#host.clock.now() - this.#greetedAt);
@@ -495,19 +331,8 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     this.#answer({ type: "published", ref, ...answer });
   }
 
-  async #history({ ref, channel, before, limit }: Extract<SessionEffect, { readonly kind: "history" }>): Promise<void> {
-    const feed = this.#feeds?.get(channel);
-    if (feed === undefined || feed.stage === "opening") return this.#answer({ type: "history", ref, error: notOn });
-    try {
-      const most = Math.min(limit ?? defaultPage, maxPage);
-      const page = await this.#host.hub.past(feed, before ?? Infinity, most);
-      // It may have been taken off meanwhile.
-      const may = this.#feeds?.has(channel) === true;
-      this.#answer(may ? { type: "history", ref, ...page } : { type: "history", ref, error: notOn });
-    } catch (cause) {
-      this.#host.logger.warn("a stream's history can't be read", { connection: this.id, cause });
-      this.#answer({ type: "history", ref, error: unreadable });
-    }
+  async #history({ ref, channel, ...asked }: Extract<SessionEffect, { readonly kind: "history" }>): Promise<void> {
+    this.#answer({ type: "history", ref, ...(await this.#ownFeeds.past(channel, asked, this.#host.logger)) });
   }
 
   async #attend({ ref, ...asked }: Extract<SessionEffect, { readonly kind: "presence" }>): Promise<void> {
@@ -519,45 +344,26 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     this.#input({ kind: "answered", answer });
   }
 
-  #addFeed({ channel, position, rewind }: StreamStart): Feed {
-    const { account } = this.principal;
-    // Over WebSocket the plain dialect has no positions: it is always from now on.
-    const feed = this.#host.hub.join(this, streamName(account, channel), channel, position ?? null, rewound(rewind));
-    this.#feeds ??= new Map();
-    const before = this.#feeds.get(channel);
-    this.#feeds.set(channel, feed);
-    // After the new one has joined, so that the last listener of a stream can ask again without leaving it.
-    if (before !== undefined) this.#host.hub.leave(before);
-    return feed;
+  get #ownFeeds(): SessionFeeds {
+    this.#feeds ??= new SessionFeeds({ hub: this.#host.hub, reader: this, account: this.principal.account });
+    return this.#feeds;
   }
 
   async #prepare(streams: readonly StreamStart[]): Promise<void> {
-    const { hub, clock } = this.#host;
-    const feeds = streams.map((stream) => this.#addFeed(stream));
+    const { clock } = this.#host;
+    let feeds: readonly Feed[];
     try {
-      await Promise.all(feeds.map((feed) => hub.prepare(feed)));
+      feeds = await this.#ownFeeds.prepare(streams);
     } catch (cause) {
       return this.fail(cause);
     }
     if (this.over) return;
     // A newer one may have been faster.
     if (this.#superseded) return this.supersede();
-    const verdicts = feeds.filter(({ stage }) => stage === "opening").map((feed) => hub.begin(feed));
+    const verdicts = this.#ownFeeds.begin(feeds);
     this.#greetedAt = clock.now();
     const spreadMs = this.#host.spreadMs();
     this.#input({ kind: "prepared", verdicts, connection: this.id, spreadMs, now: this.#greetedAt });
-  }
-
-  /** Where those streams are that nothing was sent of since the last ping; of very many, some each time. */
-  #quiet(): readonly StreamPosition[] {
-    if (this.dialect !== "v1" || this.#feeds === null || !this.#greeted) return [];
-    let feeds = [...this.#feeds.values()];
-    if (feeds.length > positionsPerPing) {
-      const from = this.#turn % feeds.length;
-      this.#turn = from + positionsPerPing;
-      feeds = [...feeds, ...feeds].slice(from, from + positionsPerPing);
-    }
-    return this.#host.hub.positions(feeds, this.#pingedAt);
   }
 
   #startFeeds(): void {
@@ -566,36 +372,18 @@ export class SessionDriver implements Attendee, PageConnection, Reader, LinkOwne
     this.link.open?.();
     this.#host.stats.connections[this.dialect] += 1;
     if (this.#client !== null) this.#host.fence.add(this.#client, this);
-    for (const feed of this.#feeds?.values() ?? []) this.#host.hub.run(feed);
+    this.#feeds?.run();
     // It came too late to be asked with the others.
     if (this.#host.stats.draining) this.drain(this.#host.spreadMs());
   }
 
-  async #join(stream: StreamStart): Promise<void> {
-    const { hub } = this.#host;
-    const feed = this.#addFeed(stream);
-    try {
-      await hub.prepare(feed);
-    } catch (cause) {
-      // A channel that was left meanwhile is nobody's trouble.
-      return feed.stage === "closed" ? undefined : this.fail(cause);
-    }
-    if (feed.stage !== "opening") return;
-    this.tell(hub.begin(feed));
-    hub.run(feed);
-  }
-
   #leave(channel: string): void {
     this.#host.presence.off(this, channel);
-    const feed = this.#feeds?.get(channel);
-    if (feed === undefined) return;
-    this.#feeds?.delete(channel);
-    this.#host.hub.leave(feed);
+    this.#feeds?.leave(channel);
   }
 
   #end(): void {
-    for (const feed of this.#feeds?.values() ?? []) this.#host.hub.leave(feed);
-    this.#feeds = null;
+    this.#feeds?.leaveAll();
     this.#host.presence.end(this, !this.#saidGoodbye);
     if (this.#greeted) {
       this.#host.stats.connections[this.dialect] -= 1;
@@ -610,16 +398,6 @@ const comeBack = {
   code: CloseCode.tryAgainLater,
   reason: "what this connection may hear changed while it came in; come back",
 };
-
-/** Events of one page of history: when nothing is said, and at most. */
-const defaultPage = 100;
-const maxPage = 1000;
-const notOn = { code: "gateway.forbidden", message: "this connection is not on this channel: subscribe first" };
-const unreadable = { code: "gateway.unavailable", message: "the history can't be read now; ask again shortly" };
-
-function rewound(rewind: number | undefined): number | null {
-  return rewind === undefined ? null : Math.min(rewind, maxRewind);
-}
 
 function checked(method: string, channel: string): string {
   const problem = channelProblem(channel);
