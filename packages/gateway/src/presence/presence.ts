@@ -139,10 +139,14 @@ export class Presence implements Attending {
     return this.#writer.checkHeads(isOver);
   }
 
-  /** Whoever is a member still stays one until the lease is over: on another gateway it may go on. */
+  /** Whoever is a member still stays one until the lease is over: on another gateway it may go on. It is counted there. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#arm();
+    const gateway = this.#gateway;
+    if (gateway !== null)
+      for (const { account, channel } of this.#roll.rooms)
+        void this.#writer.write(countStream(account, channel), gateway, null);
     await this.#writer.close();
     await this.#others?.sweeper.close();
     await this.#others?.alive.close(this.#writer.isEmpty);
