@@ -104,3 +104,21 @@ it("§15.4 a source that is told the name of a page's stream puts nobody on it",
   expect((await thief.end()).code).toBe(4400);
   expect(thief.events).toEqual([]);
 });
+
+it("§13.3 who leaves a channel while it is found out whether it may watch it, may do so no longer than it may listen", async () => {
+  const clock = new ManualClock();
+  const asked: (() => void)[] = [];
+  const { socketUrl } = await startGateway({
+    clock,
+    authorize: ({ token: permission }) => permission === "a while" && { expiresAt: clock.wallTime() + 5000 },
+    authorizePresence: () => new Promise<boolean>((resolve) => asked.push(() => resolve(true))),
+  });
+  const client = await connectV1(socketUrl, { token: testKeys.page, streams: [{ channel: "room", token: "a while" }] });
+  client.send({ type: "subscribe", streams: [{ channel: "~members/room" }] });
+  await until("the app is asked", () => asked.length === 1);
+  client.send({ type: "unsubscribe", channels: ["room"] });
+  client.send({ type: "ping", id: 1 });
+  await client.next("pong");
+  asked[0]?.();
+  expect((await client.next("verdict")).streams).toMatchObject([{ channel: "~members/room", verdict: "refused" }]);
+});

@@ -29,6 +29,8 @@ interface Listening {
   readonly allowed: boolean;
   /** When the permission ends, by the gateway's clock; absent: not by itself. */
   readonly endsAt?: number;
+  /** A channel that it has to be on still when this is done: else it is asked again. */
+  readonly beside?: string;
 }
 
 /** `status` is the HTTP status that says the same. */
@@ -130,8 +132,8 @@ export class Grants {
     // Other dialects have no keys and no deletions.
     if (kind === "page" || attendance === null || connection.dialect !== "v1") return { allowed: false };
     // Who is taken off it is taken off this too.
-    const listening = connection.channels.includes(name)
-      ? { allowed: true }
+    const listening: Listening = connection.channels.includes(name)
+      ? { allowed: true, beside: name }
       : await this.mayListen(connection, name, how);
     if (!listening.allowed) return listening;
     try {

@@ -53,7 +53,8 @@ export function onAuthorized(state: LiveState, decisions: readonly Decision[]): 
       refused.set(answer.verdict.channel, answer.verdict.error);
   }
   const next: Entering = { ...state, streams, refused };
-  return next.step === "authorizing" ? thenPrepare(next, []) : [next, []];
+  const again = answers.filter((answer) => answer.kind === "authorize");
+  return next.step === "authorizing" ? thenPrepare(next, again) : [next, []];
 }
 
 export function onPutOn(state: LiveState, channel: string): SessionStep {

@@ -131,6 +131,8 @@ export interface Decision {
   readonly turn: number;
   /** When the permission ends, by the gateway's clock. @defaultValue never */
   readonly endsAt?: number;
+  /** A yes only for who is on this channel, too: whoever has left it meanwhile is asked about anew. */
+  readonly beside?: string;
 }
 
 /** Many at once, so that who asks for a thousand streams is not copied a thousand times. Nothing where the client has left meanwhile. */
@@ -144,14 +146,27 @@ export function authorized(streams: Streams, decisions: readonly Decision[]): An
   const on = new Map(streams.on);
   const answers: StreamAnswer[] = [];
   const done: string[] = [];
-  for (const { channel, allowed, endsAt = Infinity } of current) {
+  for (const { channel, allowed, endsAt = Infinity, beside = channel } of current) {
     const grant = on.get(channel);
+    const request = streams.waiting?.get(channel);
+    const awaits = request !== undefined || (grant !== undefined && rechecked.has(channel));
+    if (allowed && awaits && beside !== channel && !on.has(beside)) {
+      const { token } = request ?? grant ?? {};
+      if (undecided.has(channel)) undecided.set(channel, token);
+      answers.push({
+        kind: "authorize",
+        channel,
+        token,
+        turn: streams.turn,
+        ...(grant !== undefined && { again: true }),
+      });
+      continue;
+    }
     if (rechecked.delete(channel) && grant !== undefined) {
       if (!allowed) answers.push(...ungrant(on, channel, GrantedBy.authorizer));
       else if ((grant.by & GrantedBy.authorizer) !== 0) on.set(channel, { ...grant, endsAt });
     }
     if (!undecided.has(channel)) continue;
-    const request = streams.waiting?.get(channel);
     const shown = undecided.get(channel);
     if (request !== undefined && request.token !== shown) {
       undecided.set(channel, request.token);
