@@ -27,10 +27,10 @@ function on(broker: Broker): Promise<StartedGateway> {
   return startGateway({ broker, presence, authenticate: byName });
 }
 
-function onRedis(prefix: string, url = redis.url): Promise<StartedGateway> {
+function onRedis(prefix: string, url = redis.url, heartbeatMs = 25_000): Promise<StartedGateway> {
   const broker = redisBroker({ url, prefix });
   onTestFinished(() => broker.close());
-  return on(broker);
+  return startGateway({ broker, presence, authenticate: byName, heartbeatMs });
 }
 
 /** A gateway that can be killed. */
@@ -158,4 +158,30 @@ it("§13.5 members are entered anew when the broker has lost everything; nobody 
   await see(watchers, "ada", "bob", "eve");
   const late = await watched(two);
   await see(late, "ada", "bob", "eve");
+});
+
+it("§13.5 a stream that the broker has lost is written anew, by the next one to enter or at the next heartbeat", async () => {
+  const prefix = nextPrefix();
+  const lose = async (): Promise<void> => {
+    const names = ["log", "meta", "values", "order", "graves"].map(
+      (part) => `{${prefix}:acme/~members/${room}}:${part}`,
+    );
+    expect(await redis.command("DEL", ...names)).not.toBe(":0\r\n");
+  };
+  const { gateway, socketUrl } = await onRedis(prefix, redis.url, 300);
+  const ids = async (): Promise<string> => {
+    const members = await gateway.members(room, { account: "acme" });
+    return members
+      .map(({ id = "" }) => id)
+      .sort((one, other) => one.localeCompare(other))
+      .join();
+  };
+  await memberOf(socketUrl, "ada", room);
+  await lose();
+  await until("ada is back", async () => (await ids()) === "ada");
+  const quiet = await onRedis(prefix);
+  await memberOf(quiet.socketUrl, "bob", room);
+  await lose();
+  await memberOf(quiet.socketUrl, "eve", room);
+  await until("all are back", async () => (await ids()) === "ada,bob,eve");
 });

@@ -165,6 +165,20 @@ it("§13.5 a gateway that was taken for dead enters its members anew, under anot
   expect([(await world.keys("a")).length, await world.count("a")]).toEqual([2, 2]);
 });
 
+it("§13.5 a gateway that was late, and that nobody has missed, gives up its old name by itself, once it has the new one", async () => {
+  const world = new World();
+  const one = new Node(world);
+  await one.enter(linkOf("ada"), "a");
+  const [before] = await world.keys("a");
+  one.state = "hangs";
+  await world.pass(lease);
+  expect(await world.keys("a")).toEqual([before]);
+  one.wake();
+  await world.pass(50);
+  const after = await world.keys("a");
+  expect([after.length, after[0] === before]).toEqual([1, false]);
+});
+
 it("§13.2 who can't be entered is told, and is nowhere; who is entered is written once the broker is back", async () => {
   const world = new World();
   const one = new Node(world);
