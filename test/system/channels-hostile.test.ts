@@ -122,3 +122,14 @@ it("§13.3 who leaves a channel while it is found out whether it may watch it, m
   asked[0]?.();
   expect((await client.next("verdict")).streams).toMatchObject([{ channel: "~members/room", verdict: "refused" }]);
 });
+
+it("what is no request of node:http, and no HTML, is refused with a word on what to do", async () => {
+  const { gateway } = await startGateway({ pages });
+  const request = new Request("http://localhost/") as never;
+  await expect(gateway.page(request, new Response() as never)).rejects.toMatchObject({
+    code: "usage.bad-argument",
+    message: expect.stringContaining("gateway.pageFor") as string,
+  });
+  const page = await gateway.pageFor({ cookie: undefined });
+  expect(() => page.html(Buffer.from("<body>") as never)).toThrow("as a string, got object");
+});

@@ -1,7 +1,7 @@
 import type { ChannelListener } from "@trunkline/core/listener";
 
 /** Whether `value` is what `defineListener` makes. */
-export function isListener(value: unknown): value is ChannelListener {
+function isListener(value: unknown): value is ChannelListener {
   const { routes, handlersOf } = (value ?? {}) as Partial<Record<keyof ChannelListener, unknown>>;
   return Array.isArray(routes) && typeof handlersOf === "function";
 }

@@ -372,6 +372,9 @@ it("D-06 what is no listener is refused, and `mode` with a hint", () => {
   expect(() => createGateway({ anonymous: true, listeners: [wrong] })).toThrow(
     "listeners[0]: expected what defineListener makes, got object",
   );
+  expect(() => createGateway({ anonymous: true, listeners: defineListener as never })).toThrow(
+    "listeners[0]: expected what defineListener makes, got function",
+  );
   const { gateway } = gatewayWith(undefined);
   expect(() => gateway.addListener(wrong)).toThrow("expected what defineListener makes");
   expect(() => createGateway({ anonymous: true, mode: "default" } as GatewayOptions)).toThrow(

@@ -8,7 +8,7 @@ import type { Authenticator } from "./auth/authenticator.ts";
 import type { Principal, PrincipalRights } from "./auth/principal.ts";
 import { type ProxyHeader, proxiesProblem } from "./auth/trusted-proxies.ts";
 import type { Connection } from "./connection.ts";
-import { isListener, listenerProblem } from "./listener-problem.ts";
+import { listenerProblem } from "./listener-problem.ts";
 import { unknownOptions } from "./option-names.ts";
 import type { AuthorizePresence } from "./presence/attendance.ts";
 import type { LogPayload } from "./publish-log.ts";
@@ -321,7 +321,9 @@ export function resolveOptions(options: GatewayOptions): ResolvedOptions {
   if (options.logPayload !== undefined) callback("logPayload", options.logPayload);
   const rawPrefix = rawPrefixOf(options.raw, problems);
   for (const [index, source] of sources.entries()) callback(`subscriptions[${index}]`, source);
-  const listeners = isListener(options.listeners) ? [options.listeners] : (options.listeners ?? []);
+  const { listeners: given = [] } = options;
+  // Of what is no list either it is said as of one in a list.
+  const listeners = Array.isArray(given) ? (given as readonly ChannelListener[]) : [given as ChannelListener];
   for (const [index, listener] of listeners.entries()) {
     const problem = listenerProblem(listener);
     if (problem !== null) problems.push(`listeners[${index}]: ${problem}`);

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { resolveOptions } from "../options.ts";
+import { memoryRegistry } from "./memory-registry.ts";
 import { pagesProblems } from "./page-options.ts";
 
 const secret = "0123456789abcdef0123456789abcdef";
@@ -34,4 +35,9 @@ it("names every wrong one, and says nothing of the secret", () => {
     'pages.onUnknownConnection: expected "silent" or "reject", got another',
   ]);
   expect(problems.join()).not.toContain("hunter2");
+  expect(pagesProblems({ secret, registry: memoryRegistry, timeouts: null })).toEqual([
+    "pages.timeouts: expected an object such as { initialMs: 60_000 }, got null",
+    "pages.registry: expected what memoryRegistry() or redisRegistry() returns, got function",
+  ]);
+  expect(pagesProblems({ secret, registry: memoryRegistry() })).toEqual([]);
 });

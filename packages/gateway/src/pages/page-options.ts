@@ -46,18 +46,35 @@ const names: Readonly<Record<keyof PagesOptions, true>> = {
   onUnknownConnection: true,
 };
 
+const methods = ["add", "remove", "read", "hold", "release", "renew", "drop", "close"] as const;
+
+function isRegistry(value: unknown): boolean {
+  const methodsOf = (value ?? {}) as Partial<Record<(typeof methods)[number], unknown>>;
+  return methods.every((name) => typeof methodsOf[name] === "function");
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? "null" : typeof value;
+}
+
 /** The longest that timers take. */
 const maxMs = 2 ** 31 - 1;
 
 /** What is wrong with them, one line each. */
 export function pagesProblems(options: unknown): readonly string[] {
   if (typeof options !== "object" || options === null)
-    return [`pages: expected an object such as { secret }, got ${options === null ? "null" : typeof options}`];
-  const { secret, account, session, timeouts = {}, onUnknownConnection } = options as Partial<PagesOptions>;
+    return [`pages: expected an object such as { secret }, got ${kindOf(options)}`];
+  const { secret, registry, account, session, onUnknownConnection } = options as Partial<PagesOptions>;
+  const given: unknown = (options as PagesOptions).timeouts;
+  const timeouts = typeof given === "object" && given !== null ? (given as NonNullable<PagesOptions["timeouts"]>) : {};
   const problems = [
     ...unknownOptions(options, Object.keys(names), "pages."),
     ...unknownOptions(timeouts, Object.keys(pagesDefaults.timeouts), "pages.timeouts."),
   ];
+  if (given !== undefined && given !== timeouts)
+    problems.push(`pages.timeouts: expected an object such as { initialMs: 60_000 }, got ${kindOf(given)}`);
+  if (registry !== undefined && !isRegistry(registry))
+    problems.push(`pages.registry: expected what memoryRegistry() or redisRegistry() returns, got ${kindOf(registry)}`);
   try {
     pageKeys(secret as string);
   } catch (error) {

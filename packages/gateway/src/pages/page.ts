@@ -20,7 +20,7 @@ export interface Page {
   subscribe(...channels: PageChannels): Promise<void>;
   /** Takes the page off channels, now: its client is told `ended`. @throws as `subscribe` */
   unsubscribe(...channels: PageChannels): Promise<void>;
-  /** The HTML of the page with its id in it; text without a `<body>` comes back as it is. */
+  /** The HTML of the page with its id in it; text without a `<body>` comes back as it is. @throws {UsageError} `usage.bad-argument`: no string */
   html(text: string): string;
 }
 
@@ -35,7 +35,13 @@ export function createPage(host: PageHost, id: string, key: string): Page {
     key,
     subscribe: async (...channels) => host.subscribe(key, checked("subscribe", channels)),
     unsubscribe: async (...channels) => host.unsubscribe(key, checked("unsubscribe", channels)),
-    html: (text) => injectConnectionId(text, id),
+    html(text) {
+      if (typeof text === "string") return injectConnectionId(text, id);
+      throw new UsageError(
+        "usage.bad-argument",
+        `page.html: expected the HTML of a page as a string, got ${typeof text}`,
+      );
+    },
   };
 }
 

@@ -57,6 +57,15 @@ export interface PageRequest {
 /** `setCookie`: the value of a `Set-Cookie` header that the answer has to have; null where the visitor has its cookie. */
 export type NeutralPage = Page & { readonly setCookie: string | null };
 
+const notOfNode =
+  "gateway.page: expected the request and the response of node:http, got others; use gateway.pageFor({ cookie, secure }) for those of other frameworks";
+
+/** The requests of other frameworks have headers of another kind: each of their visitors would be a new one. */
+function isOfNode(request: unknown, response: unknown): boolean {
+  const { setHeader } = (response ?? {}) as Partial<ServerResponse>;
+  return typeof request === "object" && request !== null && "socket" in request && typeof setHeader === "function";
+}
+
 /** How long the registry may take to answer, in milliseconds; half of what a link may take to come in, where that is less. */
 const registryMs = 5000;
 
@@ -150,7 +159,8 @@ export class Pages implements PageHost {
     this.#connections.leave(connection);
   }
 
-  page(request: IncomingMessage, response: ServerResponse): Promise<Page> {
+  async page(request: IncomingMessage, response: ServerResponse): Promise<Page> {
+    if (!isOfNode(request, response)) throw new UsageError("usage.bad-argument", notOfNode);
     let page = this.#pages.get(request);
     if (page === undefined) {
       page = this.#sessions.of(request, response).then((sessionKey) => this.#newPage(sessionKey));
