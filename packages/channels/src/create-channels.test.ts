@@ -192,6 +192,54 @@ describe("asking for channels", () => {
     expect(asked()).toEqual(["+mine", "+account.acme +mine"]);
   });
 
+  it("leaves a channel that it was about to ask for anew", async () => {
+    const { channels, clock, asked, grant } = connected({ lingerMs: 0 });
+    const handle = channels.open("a");
+    await settle();
+    grant("a");
+    channels.open("a", { token: "t" }).close();
+    handle.close();
+    clock.advance(50);
+    await settle();
+    expect(asked()).toEqual(["+a", "-a"]);
+  });
+
+  it("stays on a channel that the client unsubscribes while a handle is open, and leaves it with the last of them", async () => {
+    const { client, channels, clock, asked, grant, event } = connected({ lingerMs: 0 });
+    const own = client.subscribe("a");
+    const handle = channels.open("a");
+    await settle();
+    grant("a");
+    await own;
+    const heard: unknown[] = [];
+    handle.on("message", (data) => heard.push(data));
+    client.unsubscribe("a");
+    event("a", 1);
+    expect([handle.status, heard]).toEqual(["live", [1]]);
+    handle.close();
+    clock.advance(50);
+    await settle();
+    expect(asked().at(-1)).toBe("-a");
+    client.unsubscribe("a");
+    expect(asked().filter((text) => text === "-a")).toHaveLength(1);
+  });
+
+  it("leaves to the client what it subscribed after a handle had", async () => {
+    const { client, channels, clock, asked, grant, tell } = connected({ lingerMs: 0 });
+    const handle = channels.open("a");
+    await settle();
+    grant("a");
+    const own = client.subscribe("a");
+    tell({ type: "verdict", streams: [{ channel: "a", verdict: "recovered", position: at(0), count: 0 }] });
+    await own;
+    handle.close();
+    clock.advance(50);
+    await settle();
+    expect(asked()).not.toContain("-a");
+    client.unsubscribe("a");
+    expect(asked().at(-1)).toBe("-a");
+  });
+
   it("shares subscriptions with other channels of the same client", async () => {
     const { client, channels, clock, asked, grant } = connected({ lingerMs: 0 });
     const others = createChannels(client, { lingerMs: 0 });
@@ -345,6 +393,55 @@ describe("verdicts", () => {
     channels.open("a");
     await settle();
     expect(asked()).toHaveLength(3);
+  });
+
+  it("asks again with the rewind of whoever opens it when nobody has it open", async () => {
+    const { channels, clock, frames, tell } = connected();
+    const refused = channels.open("a");
+    await settle();
+    tell({
+      type: "verdict",
+      streams: [{ channel: "a", verdict: "refused", error: { code: "gateway.forbidden", message: "no" } }],
+    });
+    refused.close();
+    channels.open("a", { rewind: 50 });
+    clock.advance(50);
+    await settle();
+    expect(frames().at(-1)).toMatchObject({ type: "subscribe", streams: [{ channel: "a", rewind: 50 }] });
+  });
+
+  it("asks for no event again that handles may have heard before the channel ended", async () => {
+    const { channels, clock, frames, tell } = connected();
+    channels.open("a", { rewind: 50 });
+    await settle();
+    tell({
+      type: "verdict",
+      streams: [{ channel: "a", verdict: "snapshot", position: at(50), count: 50, changes: 0 }],
+    });
+    tell({ type: "verdict", streams: [{ channel: "a", verdict: "ended" }] });
+    channels.open("a", { rewind: 10 });
+    clock.advance(50);
+    await settle();
+    // The state may be another meanwhile.
+    expect(frames().at(-1)).toMatchObject({ type: "subscribe", streams: [{ channel: "a", rewind: 0 }] });
+  });
+
+  it("are told in their order, also when who hears of a refusal asks again at once", async () => {
+    const { channels, tell } = connected();
+    const [one, other] = [channels.open("a"), channels.open("a")];
+    await settle();
+    one.once("error", () => channels.open("a"));
+    const told: string[] = [];
+    other.on("status", (status) => told.push(status));
+    other.on("error", ({ code }) => told.push(code));
+    const ready = other.ready();
+    tell({
+      type: "verdict",
+      streams: [{ channel: "a", verdict: "refused", error: { code: "gateway.forbidden", message: "no" } }],
+    });
+    await expect(ready).rejects.toMatchObject({ code: "gateway.forbidden" });
+    expect(told).toEqual(["refused", "gateway.forbidden", "pending"]);
+    expect(other.status).toBe("pending");
   });
 
   it("are asked for anew with another token", async () => {

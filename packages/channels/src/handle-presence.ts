@@ -160,9 +160,9 @@ export class HandlePresence implements Presence, Attendant {
     watcher: Watcher<Change>,
   ): Watched<Source> {
     const stream = companion(kind, this.#channel);
-    const subscription = this.#hub.subscriptions.acquire(stream, this.#wanted, () => {
+    const subscription = this.#hub.subscriptions.acquire(stream, this.#wanted, (_, __, ___, error) => {
       this.#move();
-      if (subscription.error) this.#emit("error", subscription.error);
+      if (error) this.#emit("error", error);
     });
     const watch = watchOf();
     watch.add(watcher);

@@ -3,12 +3,12 @@ import type { Client, EventMeta, ListenOptions, Listener, Outbox, PublishOptions
 import { createEmitter, type Emitter } from "@trunkline/core/emitter";
 import { type TrunklineError, UsageError } from "@trunkline/core/errors";
 import { type Deferred, deferred, wait, type WaitOptions } from "@trunkline/core/modules";
-import { type PublishReceipt, reservedEventNames, type StreamRequest, type Verdict } from "@trunkline/core/wire";
+import { type PublishReceipt, reservedEventNames, type StreamRequest } from "@trunkline/core/wire";
 import type { Dispatch } from "./dispatch.ts";
 import { HandlePresence } from "./handle-presence.ts";
 import type { HistoryOptions, HistoryPage, HistoryRequests } from "./history-requests.ts";
 import type { Hub } from "./hub.ts";
-import type { ChannelStatus, Subscription } from "./subscriptions.ts";
+import type { ChannelStatus, Holder, Subscription } from "./subscriptions.ts";
 
 type Args = [first?: unknown, second?: unknown];
 
@@ -151,8 +151,7 @@ export class Handle {
     });
   }
 
-  #changed(status: ChannelStatus, previous: ChannelStatus, verdict: Verdict | null): void {
-    const { error } = this.#subscription;
+  #changed(...[status, previous, verdict, error]: Parameters<Holder>): void {
     for (const { resolve, reject } of status === "pending" ? [] : this.#waiting) {
       if (error) reject(error);
       else resolve();

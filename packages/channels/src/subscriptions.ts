@@ -12,8 +12,13 @@ import { Pace } from "./pace.ts";
  */
 export type ChannelStatus = "pending" | "live" | "refused" | "ended";
 
-/** Told each verdict and each change; `verdict` is null when it is the connection that changed. */
-export type Holder = (status: ChannelStatus, previous: ChannelStatus, verdict: Verdict | null) => void;
+/** Told each verdict and each change; `verdict` is null when it is the connection that changed. `error`: why it is not granted, or null. */
+export type Holder = (
+  status: ChannelStatus,
+  previous: ChannelStatus,
+  verdict: Verdict | null,
+  error: TrunklineError | null,
+) => void;
 
 export interface Subscription {
   readonly status: ChannelStatus;
@@ -42,8 +47,10 @@ interface Entry {
   wanted: Wanted;
   /** Over which the last verdict came that let us in. */
   link: number;
-  /** The line was asked for it. */
+  /** The line was asked for it, at least once. */
   asked: boolean;
+  /** It is to be asked for, anew or the first time. */
+  due: boolean;
   /** Asked again since it ended while it was asked for: the two may have crossed. */
   again: boolean;
   /** Nobody holds it, and it is to be left. */
@@ -71,6 +78,8 @@ export class Subscriptions {
   /** Those that nobody holds. */
   readonly #lingering: Linger<Entry>;
   readonly #keeper: Keeper;
+  /** What holders have not been told yet: one of them may ask again at once. */
+  readonly #news: (() => void)[] = [];
 
   constructor(client: Pick<Client, "on" | "health">, line: Line, keeper: Keeper) {
     this.#client = client;
@@ -83,6 +92,11 @@ export class Subscriptions {
     });
     this.#pace = new Pace(line.clock, frameEveryMs, () => this.#flush());
     line.on("verdict", (verdict) => this.#judge(verdict));
+    line.inside.driver.keeps = (name, wanted = false) => {
+      const entry = this.#entries.get(name);
+      if (entry?.asked) entry.borrowed = wanted;
+      return entry?.asked;
+    };
     client.on("status", (status) => {
       if (status !== "connected") this.#lost();
       if (status === "disconnected") this.#rest();
@@ -96,6 +110,7 @@ export class Subscriptions {
     const { token } = wanted;
     const renews = token !== undefined && token !== entry.wanted.token;
     const lost = entry.error !== null && this.#line.enveloped;
+    if (entry.holders.length === 0 && lost) entry.wanted = wanted;
     if (lost) this.#move(entry, "pending");
     if (renews) this.#renew(name, token);
     else if (lost) this.#ask(entry);
@@ -127,7 +142,7 @@ export class Subscriptions {
     const error = enveloped
       ? null
       : new UsageError("usage.unsupported", "expected a dialect that has channels, got plain");
-    const flags = { asked: false, again: false, dropped: false };
+    const flags = { asked: false, due: false, again: false, dropped: false };
     const entry: Entry = { name, holders: [], status, error, wanted, link: 0, ...flags };
     this.#entries.set(name, entry);
     if (enveloped) this.#ask(entry);
@@ -145,7 +160,7 @@ export class Subscriptions {
   }
 
   #ask(entry: Entry): void {
-    entry.asked = false;
+    entry.due = true;
     this.#due.add(entry);
     this.#pace.ask();
   }
@@ -159,7 +174,7 @@ export class Subscriptions {
   #flush(): boolean {
     const due = [...this.#due];
     this.#due.clear();
-    const wanted = due.filter(({ asked, dropped }) => !asked && !dropped);
+    const wanted = due.filter((entry) => entry.due && !entry.dropped);
     const dropped = due.filter((entry) => entry.dropped);
     for (const { name } of dropped) {
       this.#entries.delete(name);
@@ -171,6 +186,7 @@ export class Subscriptions {
     const others = new Set(this.#client.health().streams.map(({ channel }) => channel));
     for (const entry of wanted) {
       entry.asked = true;
+      entry.due = false;
       entry.borrowed ??= others.has(entry.name);
     }
     subscribeAll(
@@ -205,7 +221,11 @@ export class Subscriptions {
     entry.again = false;
     const { verdict: name } = verdict;
     entry.link = this.#line.link;
-    if (name !== "refused" && name !== "ended") return this.#move(entry, "live", verdict);
+    if (name !== "refused" && name !== "ended") {
+      // If it is begun anew after this: what was heard must not come again, but the state may be another.
+      if (entry.wanted.rewind) entry.wanted = { ...entry.wanted, rewind: 0 };
+      return this.#move(entry, "live", verdict);
+    }
     const { code, message } = name === "refused" ? verdict.error : ended;
     // The gateway's codes are ours; one of a later version is passed on as it is.
     const error = new GatewayError(code as GatewayError["code"], `${entry.name}: ${message}`);
@@ -231,12 +251,18 @@ export class Subscriptions {
     verdict: Verdict | null = null,
     error: TrunklineError | null = null,
   ): void {
-    const previous = entry.status;
+    const { status: previous, holders } = entry;
     entry.status = status;
     entry.error = error;
     this.#keeper.moved(entry.name, { status, error, on: this.#isOn(entry) });
-    for (const holder of entry.holders) holder(status, previous, verdict);
+    this.#news.push(() => {
+      for (const holder of holders) holder(status, previous, verdict, error);
+    });
+    if (this.#news.length > 1) return;
+    // Grows while it is walked.
+    for (const tell of this.#news) tell();
+    this.#news.length = 0;
   }
 }
 
-const ended = { code: "gateway.forbidden", message: "the gateway took this client off the channel" };
+const ended = { code: "gateway.forbidden", message: "the gateway took us off it" };

@@ -205,6 +205,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
       asked.set(channel, waiter as Deferred<unknown>);
       driver.table.subscribe(channel, token, rewind);
       driver.flush();
+      driver.keeps?.(channel, true);
     }
     return waiter.promise;
   }
@@ -260,7 +261,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
     unsubscribe: (channel) => {
       asked.get(channel)?.reject(new UsageError("usage.aborted", "unsubscribed"));
       asked.delete(channel);
-      driver.unsubscribe([channel]);
+      if (!driver.keeps?.(channel)) driver.unsubscribe([channel]);
       settle();
     },
     [Symbol.asyncDispose]: () => close(),
@@ -273,7 +274,7 @@ export function createClient<C extends Contract = Contract>(given: ClientOptions
   return client as unknown as Client<C>;
 }
 
-const ended = { code: "gateway.forbidden", message: "the gateway took this client off the channel" };
+const ended = { code: "gateway.forbidden", message: "the gateway took us off it" };
 const closed = (): UsageError => new UsageError("usage.closed", "the client is closed: connect() opens it again");
 const unconnected = (): LinkError => new LinkError("link.lost", "not connected");
 const unsupported = (): UsageError => new UsageError("usage.unsupported", "not in this dialect");

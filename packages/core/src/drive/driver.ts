@@ -49,6 +49,8 @@ export class Driver {
   connection: string | null = null;
   /** When the timer fires, by the clock. */
   dueAt = 0;
+  /** Whether a module keeps a channel that the client is (`wanted`) or is no more on by its own `subscribe`: then it is not left. */
+  declare keeps?: (channel: string, wanted?: boolean) => unknown;
   readonly #options: ResolvedOptions;
   readonly #outlet: Outlet;
   readonly #instance: string;
