@@ -255,6 +255,29 @@ describe("watching", () => {
     memory.last.onReceive = null;
   });
 
+  it("is watched again when its channel is let in again", async () => {
+    const { channels, tell, change, clock } = connected();
+    const { presence } = channels.open("chat");
+    presence.on("change", () => {});
+    presence.on("count", () => {});
+    await settle();
+    change("~members/chat", "m1@g", { id: "a", since: 1 });
+    change("~count/chat", "g", 1);
+    await settle();
+    const ended = ["chat", "~members/chat", "~count/chat"].map((channel) => ({ channel, verdict: "ended" }));
+    tell({ type: "verdict", streams: ended });
+    await settle();
+    expect([presence.status, presence.members, presence.count]).toEqual(["ended", [], null]);
+    tell({
+      type: "verdict",
+      streams: [{ channel: "chat", verdict: "fresh", position: { epoch: "e", offset: 0, tag: "" } }],
+    });
+    clock.advance(50);
+    await settle();
+    expect(presence.status).toBe("live");
+    expect(presence.members.map(({ id }) => id)).toContain("a");
+  });
+
   it("a listener that throws is reported and stops no other", async () => {
     const { channels, errors, quietly } = connected();
     quietly("a@g", { since: 1 });

@@ -6,33 +6,36 @@ export interface Kept {
   readonly revision: number;
 }
 
+const nothing: ReadonlyMap<string, Kept> = new Map();
+
 /** The newest of each key. What was known stays until a snapshot that takes its place is complete. Bounded by the stream's keys. */
 export class KeyedState {
   #entries = new Map<string, Kept>();
   /** A snapshot that is coming: how many changes are left of it, and the newest revision in it. */
   #coming: { readonly entries: Map<string, Kept>; left: number; head: number } | null = null;
-  #begun = false;
+  /** Let in. Else nothing is to be seen of what is known, which the next verdict may go on from. */
+  #granted = false;
 
   get entries(): ReadonlyMap<string, Kept> {
-    return this.#entries;
+    return this.#granted ? this.#entries : nothing;
   }
 
   /** Whether it is whole, as of the last event. */
   get synced(): boolean {
-    return this.#begun && this.#coming === null;
+    return this.#granted && this.#coming === null;
   }
 
   /** @returns the keys that may have changed */
   judge(verdict: Verdict): Iterable<string> {
-    if (verdict.verdict === "refused" || verdict.verdict === "ended") return this.#replace(new Map(), false);
+    this.#granted = "position" in verdict;
+    if (!("position" in verdict)) return verdict.verdict === "ended" ? this.#replace(new Map()) : this.#entries.keys();
     const left = ("changes" in verdict && verdict.changes) || 0;
     const head = verdict.position.state?.revision ?? 0;
     const whole = verdict.verdict === "snapshot" || (verdict.verdict === "gap" && verdict.snapshot === true);
     if (whole) this.#coming = { entries: new Map(), left, head };
     // The rest of one that was interrupted.
     else if (this.#coming) Object.assign(this.#coming, { left, head });
-    this.#begun = true;
-    return this.#settle();
+    return [...this.#entries.keys(), ...this.#settle()];
   }
 
   /** An event of the stream, in its order. @returns the keys that may have changed */
@@ -48,14 +51,13 @@ export class KeyedState {
   }
 
   #settle(): Iterable<string> {
-    return this.#coming && this.#coming.left <= 0 ? this.#replace(this.#coming.entries, true) : [];
+    return this.#coming && this.#coming.left <= 0 ? this.#replace(this.#coming.entries) : [];
   }
 
-  #replace(entries: Map<string, Kept>, begun: boolean): Iterable<string> {
+  #replace(entries: Map<string, Kept>): Iterable<string> {
     const touched = new Set([...this.#entries.keys(), ...entries.keys()]);
     this.#entries = entries;
     this.#coming = null;
-    this.#begun = begun;
     return touched;
   }
 }

@@ -23,6 +23,20 @@ const names = (changes: MemberChanges | null) =>
   changes && [changes.joined, changes.left, changes.updated].map((list) => list.map(({ member }) => member).join());
 
 describe("members", () => {
+  it("§5.4 are nobody while they may not be watched, and those who were there when they may again from where that was", () => {
+    const table = new PresenceTable();
+    table.judge(verdict("snapshot", 2, 2));
+    table.take(event(1, "a@g", { since: 1 }));
+    table.take(event(2, "b@g", { since: 2 }));
+    expect(names(table.changes())).toEqual(["a,b", "", ""]);
+    table.judge({ channel, verdict: "refused", error: { code: "gateway.unavailable", message: "not now" } });
+    expect([names(table.changes()), table.members, table.synced]).toEqual([["", "a,b", ""], [], false]);
+    table.judge(verdict("recovered", 3, 1));
+    table.take(event(3, "c@g", { since: 3 }));
+    expect(names(table.changes())).toEqual(["a,b,c", "", ""]);
+    expect(table.members.map(({ member }) => member)).toEqual(["a", "b", "c"]);
+  });
+
   it("§13 come with a snapshot, once it is whole, and by events; the longest there first", () => {
     const table = new PresenceTable();
     table.judge(verdict("snapshot", 7, 2));

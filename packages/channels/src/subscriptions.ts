@@ -48,13 +48,15 @@ interface Entry {
   /** Over which the last verdict came that let us in. */
   link: number;
   /** The line was asked for it, at least once. */
-  asked: boolean;
+  asked?: boolean;
   /** It is to be asked for, anew or the first time. */
-  due: boolean;
+  due?: boolean;
   /** Asked again since it ended while it was asked for: the two may have crossed. */
-  again: boolean;
+  again?: boolean;
+  /** It was not granted when that was told last. */
+  regains?: boolean;
   /** Nobody holds it, and it is to be left. */
-  dropped: boolean;
+  dropped?: boolean;
   /** Somebody else is on it: it is not ours to leave. */
   borrowed?: boolean;
 }
@@ -142,19 +144,19 @@ export class Subscriptions {
     const error = enveloped
       ? null
       : new UsageError("usage.unsupported", "expected a dialect that has channels, got plain");
-    const flags = { asked: false, due: false, again: false, dropped: false };
-    const entry: Entry = { name, holders: [], status, error, wanted, link: 0, ...flags };
+    const entry: Entry = { name, holders: [], status, error, wanted, link: 0 };
     this.#entries.set(name, entry);
     if (enveloped) this.#ask(entry);
     return entry;
   }
 
-  /** What goes along with a channel ends with the permission for it. */
-  #renew(name: string, token: string): void {
+  /** What goes along with a channel ends with the permission for it, and is asked for again with it. */
+  #renew(name: string, token?: string): void {
     for (const each of [name, companion("members", name), companion("count", name)]) {
       const entry = this.#entries.get(each);
-      if (!entry) continue;
-      entry.wanted = { ...entry.wanted, token };
+      if (!entry || (token === undefined && !entry.error)) continue;
+      if (token !== undefined) entry.wanted = { ...entry.wanted, token };
+      if (entry.error) this.#move(entry, "pending");
       this.#ask(entry);
     }
   }
@@ -224,8 +226,12 @@ export class Subscriptions {
     if (name !== "refused" && name !== "ended") {
       // If it is begun anew after this: what was heard must not come again, but the state may be another.
       if (entry.wanted.rewind) entry.wanted = { ...entry.wanted, rewind: 0 };
-      return this.#move(entry, "live", verdict);
+      const regained = entry.regains;
+      entry.regains = false;
+      this.#move(entry, "live", verdict);
+      return regained ? this.#renew(entry.name) : undefined;
     }
+    entry.regains = true;
     const { code, message } = name === "refused" ? verdict.error : ended;
     // The gateway's codes are ours; one of a later version is passed on as it is.
     const error = new GatewayError(code as GatewayError["code"], `${entry.name}: ${message}`);
