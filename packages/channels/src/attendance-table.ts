@@ -48,19 +48,19 @@ export class AttendanceTable {
     this.#want(channel, { data, bytes, leaving: false });
   }
 
-  /** False when there is nothing to be told: no gateway knows of it. */
-  leave(channel: string): boolean {
+  /**
+   * False when there is nothing to be told: no gateway knows of it, or the one of this link learns of it because the channel is `left`.
+   * Another, which waits for a link that was lost, does not.
+   */
+  leave(channel: string, left = false): boolean {
     const seat = this.#seats.get(channel);
-    if (!seat?.known) return this.forget(channel);
+    if (!seat?.known || (left && seat.state !== "due")) {
+      this.#seats.delete(channel);
+      return false;
+    }
     if (!seat.leaving)
       this.#want(channel, { data: undefined, bytes: byteLength(JSON.stringify(channel)) + 1, leaving: true });
     return true;
-  }
-
-  /** The gateway knows by other means that it is no member any more. */
-  forget(channel: string): false {
-    this.#seats.delete(channel);
-    return false;
   }
 
   /** The gateway took the client off the channel, and so out of its members. */

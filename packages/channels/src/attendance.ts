@@ -103,9 +103,7 @@ export class Attendance {
   /** The channel was left: nobody is a member of it any more. */
   forget(channel: string): void {
     this.#linger.delete(channel);
-    this.#table.forget(channel);
-    this.#settle(channel, null);
-    this.#channels.delete(channel);
+    this.#leave(channel, true);
   }
 
   /** The client is closed: nothing waits. */
@@ -123,9 +121,9 @@ export class Attendance {
     return attended;
   }
 
-  #leave(channel: string): void {
+  #leave(channel: string, left = false): void {
     this.#settle(channel, new UsageError("usage.aborted", `channel "${channel}": left before it was entered`));
-    if (this.#table.leave(channel)) this.#pace.ask();
+    if (this.#table.leave(channel, left)) this.#pace.ask();
     else this.#channels.delete(channel);
   }
 

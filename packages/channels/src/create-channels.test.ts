@@ -99,6 +99,22 @@ describe("asking for channels", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("leaves no timer behind when handles are closed after the client", async () => {
+    const { channels, clock, client, grant } = connected({ lingerMs: 60_000 });
+    const handle = channels.open("a");
+    void handle.presence.enter();
+    await settle();
+    grant("a");
+    clock.advance(50);
+    await settle();
+    void client.close({ timeoutMs: 0 });
+    clock.advance(50);
+    handle.close();
+    clock.advance(50);
+    await settle();
+    expect(clock.timers).toBe(0);
+  });
+
   it("says nothing of what is opened and closed in one turn without lingering", async () => {
     const { channels, clock, asked } = connected({ lingerMs: 0 });
     channels.open("a").close();

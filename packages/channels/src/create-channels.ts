@@ -87,7 +87,7 @@ export function createChannels<C extends Contract = Contract>(
         trouble ?? `open: expected a rewind of at most ${maxRewind}, a token of at most ${maxTokenBytes} bytes`,
       );
     const wanted = { ...(token !== undefined && { token }), ...(rewind !== undefined && { rewind }) };
-    const onClose = (left: Handle): void => remove(left, lingerMs);
+    const onClose = (left: Handle): void => remove(left, anyClient.status === "disconnected" ? 0 : lingerMs);
     const handle = new Handle({ name, around, wanted, onClose });
     handles.add(handle);
     // The cast: names and arguments are tied together by the interface, not inside.

@@ -424,6 +424,26 @@ describe("being there", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("who closes its handle while the link is away leaves over the next one, before its gateway has waited long enough", async () => {
+    const { channels, client, memory, clock, told, answer, welcome } = connected({ lingerMs: 0 });
+    const handle = channels.open("chat");
+    void handle.presence.enter();
+    await settle();
+    clock.advance(50);
+    await settle();
+    answer(told()[0]?.ref);
+    memory.last.drop();
+    handle.close();
+    await settle();
+    clock.advance(1_000);
+    welcome();
+    clock.advance(50);
+    await settle();
+    expect(client.health().streams).toEqual([]);
+    expect(told()).toMatchObject([{ leave: ["chat"] }]);
+    answer(told()[0]?.ref);
+  });
+
   it("of several handles that are members the last one leaves", async () => {
     const { channels, clock, told, answer } = connected();
     const [first, second] = [channels.open("chat"), channels.open("chat")];
