@@ -4,6 +4,10 @@ export interface RoundRobinProxy {
   readonly url: string;
   /** Connections handed to each target so far. */
   readonly handed: readonly number[];
+  /** Hands nothing more to a target. */
+  skip(index: number): void;
+  /** Ends all connections, as a network does that changes. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -11,10 +15,15 @@ export interface RoundRobinProxy {
 export async function startRoundRobinProxy(targetUrls: readonly string[]): Promise<RoundRobinProxy> {
   const targets = targetUrls.map((url) => new URL(url));
   const handed = targets.map(() => 0);
+  const skipped = new Set<number>();
   const sockets = new Set<Socket>();
   let next = 0;
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   const server = createServer((inside) => {
-    const index = next++ % targets.length;
+    let index = next++ % targets.length;
+    for (let tries = 0; skipped.has(index) && tries < targets.length; tries++) index = next++ % targets.length;
     const target = targets[index] as URL;
     handed[index] = (handed[index] ?? 0) + 1;
     const outside = connect(Number(target.port), target.hostname);
@@ -35,8 +44,10 @@ export async function startRoundRobinProxy(targetUrls: readonly string[]): Promi
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     handed,
+    skip: (index) => void skipped.add(index),
+    cut,
     close() {
-      for (const socket of sockets) socket.destroy();
+      cut();
       return new Promise((resolve) => void server.close(() => resolve()));
     },
   };

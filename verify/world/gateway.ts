@@ -8,6 +8,8 @@ export interface GatewaySettings {
   readonly heartbeatMs?: number;
   /** @defaultValue a memory of its own */
   readonly redis?: { readonly url: string; readonly durable?: boolean };
+  /** @defaultValue as of `createGateway` */
+  readonly presence?: { readonly graceMs?: number; readonly leaseMs?: number };
   readonly history?: { readonly count?: number; readonly ageMs?: number };
 }
 
