@@ -111,11 +111,8 @@ export class Subscriptions {
     this.#lingering.delete(entry);
     const { token } = wanted;
     const renews = token !== undefined && token !== entry.wanted.token;
-    const lost = entry.error !== null && this.#line.enveloped;
-    if (entry.holders.length === 0 && lost) entry.wanted = wanted;
-    if (lost) this.#move(entry, "pending");
-    if (renews) this.#renew(name, token);
-    else if (lost) this.#ask(entry);
+    if (entry.holders.length === 0 && entry.error) entry.wanted = wanted;
+    if (this.#line.enveloped && (renews || entry.error)) this.#renew(name, token);
     entry.holders = [...entry.holders, holder];
     let held = true;
     const isOn = (): boolean => this.#isOn(entry);
