@@ -133,3 +133,19 @@ it("what is no request of node:http, and no HTML, is refused with a word on what
   const page = await gateway.pageFor({ cookie: undefined });
   expect(() => page.html(Buffer.from("<body>") as never)).toThrow("as a string, got object");
 });
+
+it("§9.1 who is dropped for unread answers while history is read for it leaves the gateway free for others", async () => {
+  const { gateway, socketUrl } = await startGateway({ authorize: () => true });
+  const streams = Array.from({ length: 900 }, (_, index) => ({ channel: `c${index}`, rewind: 1000 }));
+  for (const { channel } of streams)
+    for (let index = 0; index < 20; index++)
+      await gateway.publish({ event: "e", channel, data: "x".repeat(100) }, { account: "acme" });
+  const client = await connectV1(socketUrl, { token });
+  client.ws.pause();
+  await until("it is dropped", () => {
+    if (client.ws.readyState === client.ws.OPEN && client.ws.bufferedAmount === 0)
+      client.send({ type: "subscribe", streams });
+    return gateway.stats().connections === 0;
+  });
+  await connectV1(socketUrl, { token });
+});

@@ -25,6 +25,8 @@ export class EventStreamLink implements SessionLink {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #link: string | null;
   #open = true;
+  /** While somebody waits for the kernel to take what was written. */
+  #drained: Promise<void> | null = null;
   #goodbye: NodeJS.Timeout | undefined;
 
   constructor({ response, owner, headers, link, onGone }: EventStreamLinkOptions) {
@@ -76,16 +78,19 @@ export class EventStreamLink implements SessionLink {
 
   drained(): Promise<void> {
     const response = this.#response;
-    return new Promise((resolve) => {
-      if (!this.#open || response.destroyed) return resolve();
-      // Not full yet: the kernel takes the rest soon, and the others get their turn meanwhile.
-      if (!response.writableNeedDrain) return void setImmediate(resolve);
+    // Gone, or not full yet and the kernel takes the rest soon: the others get their turn meanwhile, and the news of its end can come.
+    if (!this.#open || response.destroyed || !response.writableNeedDrain)
+      return new Promise((resolve) => void setImmediate(resolve));
+    // One for all of its streams that wait: a listener for each would take ever longer to be taken off.
+    this.#drained ??= new Promise((resolve) => {
       const done = (): void => {
         response.off("drain", done).off("close", done);
+        this.#drained = null;
         resolve();
       };
       response.on("drain", done).on("close", done);
     });
+    return this.#drained;
   }
 
   close(code: number, reason: string): void {

@@ -31,6 +31,8 @@ export class WsLink implements SessionLink {
   readonly #owner: LinkOwner;
   readonly #maxUnreadBytes: number;
   #open = true;
+  /** While somebody waits for the kernel to take what was written. */
+  #drained: Promise<void> | null = null;
 
   constructor({ ws, socket, owner, maxUnreadBytes }: WsLinkOptions) {
     this.#maxUnreadBytes = maxUnreadBytes;
@@ -68,16 +70,19 @@ export class WsLink implements SessionLink {
 
   drained(): Promise<void> {
     const socket = this.#socket;
-    return new Promise((resolve) => {
-      if (!this.#open || socket.destroyed) return resolve();
-      // Not full yet: the kernel takes the rest soon, and the others get their turn meanwhile.
-      if (!socket.writableNeedDrain) return void setImmediate(resolve);
+    // Gone, or not full yet and the kernel takes the rest soon: the others get their turn meanwhile, and the news of its end can come.
+    if (!this.#open || socket.destroyed || !socket.writableNeedDrain)
+      return new Promise((resolve) => void setImmediate(resolve));
+    // One for all of its streams that wait: a listener for each would take ever longer to be taken off.
+    this.#drained ??= new Promise((resolve) => {
       const done = (): void => {
         socket.off("drain", done).off("close", done);
+        this.#drained = null;
         resolve();
       };
       socket.on("drain", done).on("close", done);
     });
+    return this.#drained;
   }
 
   /** Says goodbye after everything written; the peer gets a while to answer. */
