@@ -185,3 +185,32 @@ it("§13.5 a stream that the broker has lost is written anew, by the next one to
   await memberOf(quiet.socketUrl, "eve", room);
   await until("all are back", async () => (await ids()) === "ada,bob,eve");
 });
+
+it("§13.5 gateways whose broker has lost everything take nobody of each other for dead", async () => {
+  const own = await startRedisServer();
+  onTestFinished(() => own.close());
+  // Heads are compared more often than gateways beat, so that it is there where the loss is found.
+  const slow = async (): Promise<StartedGateway> => {
+    const broker = redisBroker({ url: own.url, prefix: "wiped" });
+    onTestFinished(() => broker.close());
+    return startGateway({ broker, presence: { ...presence, leaseMs: 4000 }, authenticate: byName, heartbeatMs: 200 });
+  };
+  const gateways = [await slow(), await slow()] as const;
+  const watchers = await watched(...gateways);
+  const names = ["ada", "bob"] as const;
+  for (const [index, name] of names.entries()) await memberOf(gateways[index === 0 ? 0 : 1].socketUrl, name, room);
+  await see(watchers, ...names);
+  for (let round = 1; round <= 3; round++) {
+    const before = new Set(watchers.flatMap(({ keys }) => [...keys.keys()]));
+    const from = watchers.map(({ client }) => client.messages.length);
+    await own.command("FLUSHALL");
+    await until("all are written anew", () =>
+      watchers.every(({ keys }) => keys.size === 2 && [...keys.keys()].every((key) => !before.has(key))),
+    );
+    await see(watchers, ...names);
+    // What is written by a name without a beat is the other's to remove.
+    const written = watchers.flatMap(({ client }, index) => client.messages.slice(from[index]));
+    const again = written.filter((message) => message.type === "event" && before.has(message.key ?? ""));
+    expect(again).toEqual([]);
+  }
+});

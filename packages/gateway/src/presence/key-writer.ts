@@ -10,6 +10,8 @@ export interface KeyWriterOptions {
   readonly clock: Clock;
   /** Hears of what is tried again. Must not throw. */
   readonly onError: (error: unknown) => void;
+  /** A stream has lost what was on it: what is to be done before that is written again. Must not reject. */
+  readonly onLost: () => Promise<void>;
 }
 
 /** How soon what the broker did not take is written again, in milliseconds. */
@@ -79,7 +81,7 @@ export class KeyWriter {
     } catch (error) {
       if (!isOver()) this.#options.onError(error);
     }
-    if (isLost) await this.settle();
+    if (isLost) await this.#lost();
   }
 
   /** Resolves once nothing is under way. */
@@ -87,6 +89,11 @@ export class KeyWriter {
     this.#closed = true;
     if (this.#retry !== null) this.#options.clock.clearTimer(this.#retry);
     await Promise.all(this.#underWay);
+  }
+
+  async #lost(): Promise<void> {
+    await this.#options.onLost();
+    await this.settle();
   }
 
   async #writeOwed(): Promise<void> {
@@ -118,7 +125,7 @@ export class KeyWriter {
       const appended = await this.#options.broker.append(stream, { body: body ?? goneBody(stream, key), state });
       if (appended.kind !== "appended") throw new Error(`expected the broker to store a key, got ${appended.kind}`);
       const { epoch, offset } = appended.position;
-      if (ledger.stored(item, body, epoch, offset)) void this.settle();
+      if (ledger.stored(item, body, epoch, offset)) void this.#lost();
       return false;
     } catch (error) {
       ledger.failed(item, error instanceof GatewayError && error.code !== "gateway.outcome-unknown");

@@ -64,7 +64,7 @@ export class Presence implements Attending {
     this.#options = options;
     const { settings, broker, clock, isShared, onError } = options;
     this.#roll = new Roll(settings);
-    this.#writer = new KeyWriter({ broker, clock, onError });
+    this.#writer = new KeyWriter({ broker, clock, onError, onLost: () => this.#beatFirst() });
     this.#gateway = isShared ? null : newLife();
     if (!isShared) {
       this.#others = null;
@@ -130,8 +130,7 @@ export class Presence implements Attending {
 
   /** The broker can be used again, and may have lost something. */
   onAvailable(): void {
-    if (this.#others?.alive.hasBegun === true) void this.#others.alive.beat();
-    void this.#writer.settle();
+    void this.#beatFirst().then(() => this.#writer.settle());
   }
 
   /** Looks whether the broker still has what was written. Never rejects. */
@@ -161,6 +160,11 @@ export class Presence implements Attending {
       this.#writeCount(streamName(room.account, room.channel));
     }
     await this.#writer.settle();
+  }
+
+  /** The beat may be lost as well, and whoever has none is dead to others, who would remove what it writes. */
+  async #beatFirst(): Promise<void> {
+    if (this.#others?.alive.hasBegun === true) await this.#others.alive.beat();
   }
 
   #sweepAll(): void {
