@@ -123,6 +123,28 @@ function linkOf(member: string): Attendee {
   };
 }
 
+/** Presence whose app answers when the test lets it. */
+function decidedLater() {
+  const answers: ((allowed: boolean) => void)[] = [];
+  const presence = new Presence({
+    broker: memoryBroker(),
+    isShared: false,
+    clock: new ManualClock(),
+    settings,
+    limits,
+    attendance: new Attendance(
+      () => new Promise((resolve) => answers.push(resolve)),
+      () => {},
+    ),
+    stats: createStats(),
+    open: () => [],
+    onError: () => {},
+  });
+  return { presence, answers };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 const lease = settings.leaseMs * (1 + 1 / 3) + stepMs;
 
 it("§13.5 what a killed gateway leaves is removed by those that have members or watchers there", async () => {
@@ -235,21 +257,7 @@ it("a gateway that closes with nobody left takes its beat along; its timers are 
 });
 
 it("§13.2 what a link still wanted when it ended is not done", async () => {
-  const answers: ((allowed: boolean) => void)[] = [];
-  const presence = new Presence({
-    broker: memoryBroker(),
-    isShared: false,
-    clock: new ManualClock(),
-    settings,
-    limits,
-    attendance: new Attendance(
-      () => new Promise((resolve) => answers.push(resolve)),
-      () => {},
-    ),
-    stats: createStats(),
-    open: () => [],
-    onError: () => {},
-  });
+  const { presence, answers } = decidedLater();
   const principal = { kind: "user", account: "acme", id: "ada" } as const;
   const old = { ...linkOf("ada"), principal, over: false };
   const waiting = presence.request(old, { enter: [{ channel: "slow" }] });
@@ -293,22 +301,7 @@ it("§2.9 who may not attend any more leaves", async () => {
 });
 
 it("requests of one link are done in their order, however long its authorizer takes", async () => {
-  const answers: ((allowed: boolean) => void)[] = [];
-  const clock = new ManualClock();
-  const presence = new Presence({
-    broker: memoryBroker(),
-    isShared: false,
-    clock,
-    settings,
-    limits,
-    attendance: new Attendance(
-      () => new Promise((resolve) => answers.push(resolve)),
-      () => {},
-    ),
-    stats: createStats(),
-    open: () => [],
-    onError: () => {},
-  });
+  const { presence, answers } = decidedLater();
   const link = { ...linkOf("ada"), principal: { kind: "user", account: "acme", id: "ada" } as const };
   const entered = presence.request(link, { enter: [{ channel: "a" }] });
   const left = presence.request(link, { leave: ["a"] });
@@ -319,7 +312,7 @@ it("requests of one link are done in their order, however long its authorizer ta
   // Taken off meanwhile.
   const off = { ...link, listensTo: () => answers.length < 2 };
   const late = presence.request(off, { enter: [{ channel: "a" }] });
-  await new Promise((resolve) => void setImmediate(resolve));
+  await settled();
   answers[1]?.(true);
   expect(await late).toMatchObject([{ error: { code: "gateway.forbidden" } }]);
 });
@@ -424,3 +417,16 @@ it("§13 whoever comes, goes, moves or is lost, on gateways that die and hang: i
     { numRuns: 200 },
   );
 }, 60_000);
+
+it("§2.9 a yes that was asked for before what one may has changed lets nobody in: it is asked for again", async () => {
+  const { presence, answers } = decidedLater();
+  const link = { ...linkOf("ada"), principal: { kind: "user", account: "acme", id: "ada" } as const };
+  const asked = presence.request(link, { enter: [{ channel: "a" }] });
+  await settled();
+  await presence.reconsider(link);
+  answers[0]?.(true);
+  await settled();
+  answers[1]?.(false);
+  expect(await asked).toMatchObject([{ channel: "a", error: { code: "gateway.forbidden" } }]);
+  expect(await presence.members("acme", "a")).toEqual([]);
+});

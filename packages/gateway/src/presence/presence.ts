@@ -55,6 +55,8 @@ export class Presence implements Attending {
   readonly #turns = new WeakMap<Attendee, Promise<unknown>>();
   /** How many channels each link may enter just now. */
   readonly #buckets = new WeakMap<Attendee, TokenBucket>();
+  /** How often what each link may has changed. */
+  readonly #changes = new WeakMap<Attendee, number>();
   /** Names this life of the gateway; null before the first. */
   #gateway: string | null;
   #timer: { readonly at: number; readonly handle: TimerHandle } | null = null;
@@ -95,6 +97,7 @@ export class Presence implements Attending {
   }
 
   async reconsider(who: Attendee): Promise<void> {
+    this.#changes.set(who, (this.#changes.get(who) ?? 0) + 1);
     const asked = this.#roll.roomsOf(who).map(async ({ channel }) => {
       if (!(await this.#options.attendance.may(who, channel, "enter"))) this.off(who, channel);
     });
@@ -182,23 +185,21 @@ export class Presence implements Attending {
     const wanted = new Map(enter.map(({ channel, data }) => [channel, textOf(data)]));
     const answers = await Promise.all(
       [...wanted].map(async ([channel, data]) => {
-        const error =
-          data === null
-            ? tooDeep
-            : ((await this.#problem(who, channel, data)) ?? (await this.#enter(who, channel, data)));
-        return { channel, error };
+        const problem = data === null ? tooDeep : this.#problem(who, channel, data);
+        return { channel, error: problem ?? (await this.#enter(who, channel, data ?? undefined)) };
       }),
     );
     return answers.flatMap(({ channel, error }) => (error === null ? [] : [{ channel, error }]));
   }
 
-  async #problem(who: Attendee, channel: string, data: string | undefined): Promise<WireError | null> {
+  /** What can be said without asking the app. */
+  #problem(who: Attendee, channel: string, data: string | undefined): WireError | null {
     const problem = channelProblem(channel);
     if (problem !== null) return { code: "gateway.bad-request", message: `channel: ${problem}` };
     if (!this.#takesTurn(who)) return tooFast;
     const bytes = byteLength(data ?? "");
     if (bytes > maxMemberBytes) return { code: "gateway.too-large", message: tooLarge(bytes) };
-    return who.listensTo(channel) && (await this.#options.attendance.may(who, channel, "enter")) ? null : forbidden;
+    return who.listensTo(channel) ? null : forbidden;
   }
 
   #takesTurn(who: Attendee): boolean {
@@ -211,6 +212,11 @@ export class Presence implements Attending {
 
   /** Null once it is stored. */
   async #enter(who: Attendee, channel: string, data: string | undefined): Promise<WireError | null> {
+    // An answer to what was asked before a change means nothing.
+    for (let changes: number | undefined = -1; changes !== this.#changes.get(who);) {
+      changes = this.#changes.get(who);
+      if (!(await this.#options.attendance.may(who, channel, "enter"))) return forbidden;
+    }
     // It may be over, or off the channel, since it was asked about.
     if (who.over || !who.listensTo(channel)) return forbidden;
     const { principal } = who;
