@@ -28,7 +28,10 @@ export class PageLine {
     const { broker, onDoubt } = options;
     this.#options = options;
     const onTold = (body: string): void => this.#onTold(body);
-    this.#line = broker && new VolatileLine({ broker, stream: controlStream, onTold, onDoubt });
+    const onAvailable = (available: boolean): void => {
+      if (available) this.#tellAll();
+    };
+    this.#line = broker && new VolatileLine({ broker, stream: controlStream, onTold, onDoubt, onAvailable });
   }
 
   /** Resolves once every later change reaches this gateway. Rejects when the broker can't be used; the next call tries again. */
@@ -52,6 +55,11 @@ export class PageLine {
 
   async close(): Promise<void> {
     await this.#line?.close();
+  }
+
+  /** What fails again is told when the broker is back the next time. */
+  #tellAll(): void {
+    for (const key of this.#untold) this.tell(key).catch(this.#options.onError);
   }
 
   #onTold(body: string): void {
