@@ -181,9 +181,8 @@ it("churn of a thousand opens and closes a second costs no event of another chan
       handle.close();
     }
     await say(started, "news", round);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await until("it came", () => heard.length === round);
   }
-  await until("all came", () => heard.length === 100);
   expect(heard).toEqual(numbers(1, 100));
   const last = channels.open("last");
   await last.ready();
