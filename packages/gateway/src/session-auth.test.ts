@@ -3,18 +3,9 @@ import type { Admitted } from "./admission.ts";
 import { type Principal, type UserPrincipal, ownChannels } from "./auth/principal.ts";
 import { nextDue } from "./session-auth.ts";
 import { openSession, step } from "./session.ts";
-import type { SessionConfig, SessionEffect, SessionInput, SessionState, SessionStep } from "./session-state.ts";
+import type { SessionEffect, SessionInput, SessionState, SessionStep } from "./session-state.ts";
+import { sessionConfig as config } from "../../../test/support/session-config.ts";
 
-const config: SessionConfig = {
-  greetTimeoutMs: 10_000,
-  heartbeatMs: 25_000,
-  frameBytes: 65_536,
-  subscriptions: 3,
-  rate: 100,
-  burst: 200,
-  canSubscribe: true,
-  pendingPublishes: 2,
-};
 const ada: UserPrincipal = { kind: "user", account: "acme", id: "ada" };
 const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
 

@@ -2,18 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { Admitted } from "./admission.ts";
 import type { UserPrincipal } from "./auth/principal.ts";
 import { openSession, step } from "./session.ts";
-import type { RefusalStatus, SessionConfig, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
+import type { RefusalStatus, SessionEffect, SessionInput, SessionState } from "./session-state.ts";
+import { sessionConfig as config } from "../../../test/support/session-config.ts";
 
-const config: SessionConfig = {
-  greetTimeoutMs: 10_000,
-  heartbeatMs: 25_000,
-  frameBytes: 65_536,
-  subscriptions: 3,
-  rate: 100,
-  burst: 200,
-  canSubscribe: true,
-  pendingPublishes: 2,
-};
 const ada: UserPrincipal = { kind: "user", account: "acme", id: "ada" };
 const v1: Admitted = { kind: "admitted", dialect: "v1", principal: ada };
 const position = { epoch: "e", offset: 3, tag: "t" };

@@ -5,17 +5,8 @@ import type { Admitted } from "./admission.ts";
 import { type Principal, ownChannels } from "./auth/principal.ts";
 import { openSession, step } from "./session.ts";
 import type { SessionConfig, SessionEffect, SessionInput, SessionState, SessionStep } from "./session-state.ts";
+import { sessionConfig as config } from "../../../test/support/session-config.ts";
 
-const config: SessionConfig = {
-  greetTimeoutMs: 10_000,
-  heartbeatMs: 25_000,
-  frameBytes: 65_536,
-  subscriptions: 3,
-  rate: 100,
-  burst: 200,
-  canSubscribe: true,
-  pendingPublishes: 2,
-};
 const principal: Principal = { kind: "secret", account: "acme", keyId: "0" };
 const user: Principal = { kind: "user", account: "acme", id: "u" };
 const v1: Admitted = { kind: "admitted", dialect: "v1", principal: null };
