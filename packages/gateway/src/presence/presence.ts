@@ -213,10 +213,11 @@ export class Presence implements Attending {
   /** Null once it is stored. */
   async #enter(who: Attendee, channel: string, data: string | undefined): Promise<WireError | null> {
     // An answer to what was asked before a change means nothing.
-    for (let changes: number | undefined = -1; changes !== this.#changes.get(who);) {
+    let changes: number | undefined;
+    do {
       changes = this.#changes.get(who);
       if (!(await this.#options.attendance.may(who, channel, "enter"))) return forbidden;
-    }
+    } while (changes !== this.#changes.get(who));
     // It may be over, or off the channel, since it was asked about.
     if (who.over || !who.listensTo(channel)) return forbidden;
     const { principal } = who;
