@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChannelListener } from "@trunkline/core/listener";
 import { defineListener } from "@trunkline/core/listener";
-import type { Broker, BrokerListener, LogFields, StreamName } from "@trunkline/core/ports";
+import type { Broker, LogFields, StreamName } from "@trunkline/core/ports";
 import { ManualClock } from "@trunkline/core/testing";
 import { expect, it, onTestFinished } from "vitest";
 import { type GatewayOptions, createGateway, memoryBroker } from "./index.ts";
+import { lossyBroker } from "../../../test/support/lossy-broker.ts";
 
 /** All that was under way is done. */
 const settled = async (): Promise<void> => {
@@ -163,32 +164,9 @@ it("is inside its account: names of another one mean nothing to it", async () =>
   expect(heard).toEqual(["acme's"]);
 });
 
-/** A broker whose deliveries can be lost on the way, and that can be away. */
-function lossy(broker: Broker) {
-  const wire = { lost: false, failures: 0, listeners: [] as BrokerListener[] };
-  const via: Broker = {
-    name: "lossy",
-    append: (name, append) => broker.append(name, append),
-    broadcast: (name, body) => broker.broadcast(name, body),
-    heads: (names) => (wire.failures-- > 0 ? Promise.reject(new Error("away")) : broker.heads(names)),
-    read: (name, from, limit) => broker.read(name, from, limit),
-    close: () => broker.close(),
-    open: (listener: BrokerListener) => {
-      wire.listeners.push(listener);
-      return broker.open({
-        onEntry: (name, entry) => (wire.lost ? undefined : listener.onEntry(name, entry)),
-        onVolatile: (name, body, time) => listener.onVolatile(name, body, time),
-        onDoubt: (name) => listener.onDoubt(name),
-        onAvailable: (available) => listener.onAvailable(available),
-      });
-    },
-  };
-  return { via, wire };
-}
-
 it("finds what was lost on its way when heads are compared, with nobody connected; what is gone for good is told and logged", async () => {
   const broker = memoryBroker({ history: { count: 2 } });
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   const clock = new ManualClock();
   const gaps: unknown[] = [];
   const { heard, listener } = notes("a", { name: "mine", onGap: (gap) => gaps.push(gap) });
@@ -216,7 +194,7 @@ it("finds what was lost on its way when heads are compared, with nobody connecte
 
 it("tries again while the broker can't be used; who awaits it hears of it", async () => {
   const broker = memoryBroker();
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   wire.failures = 1;
   const clock = new ManualClock();
   const { heard, listener } = notes("a");
@@ -290,7 +268,7 @@ it("D-14 patterns hear the channels they mean, also those nobody is on yet; what
 
 it("of each channel under a pattern every event comes in its order, those lost on the way too", async () => {
   const broker = memoryBroker();
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   const clock = new ManualClock();
   const { heard, listener } = notes("a.*");
   const { gateway, warnings } = gatewayWith(listener, { broker: via, clock, heartbeatMs: 10_000 });
@@ -311,7 +289,7 @@ it("of each channel under a pattern every event comes in its order, those lost o
 
 it("says once that the broker was away, and what may have begun under a pattern is not known", async () => {
   const broker = memoryBroker();
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   const gaps: unknown[] = [];
   const { heard, listener } = notes("a.*", { onGap: (gap) => gaps.push(gap) });
   const clock = new ManualClock();

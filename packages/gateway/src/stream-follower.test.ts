@@ -1,38 +1,16 @@
 import { ManualClock } from "@trunkline/core/testing";
-import type { Broker, BrokerListener, Entry, StreamName } from "@trunkline/core/ports";
+import type { Broker, Entry, StreamName } from "@trunkline/core/ports";
 import { expect, it, onTestFinished } from "vitest";
 import { isSnapshot } from "./verdict.ts";
 import { memoryBroker } from "./memory-broker.ts";
 import type { StreamEar } from "./followed-stream.ts";
 import { StreamFollower } from "./stream-follower.ts";
+import { lossyBroker } from "../../../test/support/lossy-broker.ts";
 
 const stream = "acme/news" as StreamName;
 
 /** All that was under way is done. */
 const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-
-/** A broker whose deliveries can be lost on the way, and that can fail to say where its streams are. */
-function lossy(broker: Broker) {
-  const wire = { lost: false, doubt: () => {}, failures: 0 };
-  const via: Broker = {
-    name: "lossy",
-    append: (name, append) => broker.append(name, append),
-    broadcast: (name, body) => broker.broadcast(name, body),
-    heads: (names) => (wire.failures-- > 0 ? Promise.reject(new Error("away")) : broker.heads(names)),
-    read: (name, from, limit) => broker.read(name, from, limit),
-    close: () => broker.close(),
-    open: (listener: BrokerListener) => {
-      wire.doubt = () => listener.onDoubt(stream);
-      return broker.open({
-        onEntry: (name, entry) => (wire.lost ? undefined : listener.onEntry(name, entry)),
-        onVolatile: (name, body, time) => listener.onVolatile(name, body, time),
-        onDoubt: (name) => listener.onDoubt(name),
-        onAvailable: (available) => listener.onAvailable(available),
-      });
-    },
-  };
-  return { via, wire };
-}
 
 function followerOn(broker: Broker) {
   const clock = new ManualClock();
@@ -70,7 +48,7 @@ it("tells each entry once and in order, what its ear appends meanwhile after it"
 
 it("reads what was lost once it doubts, and by itself when heads are compared; its ear may append on it", async () => {
   const broker = memoryBroker();
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   const { follower, clock, errors } = followerOn(via);
   const { ear, heard } = notes(({ body }) => void (body === "1" && broker.append(stream, { body: "3" })));
   const followed = follower.follow(stream, ear);
@@ -78,7 +56,7 @@ it("reads what was lost once it doubts, and by itself when heads are compared; i
   wire.lost = true;
   for (const body of ["1", "2"]) await broker.append(stream, { body });
   wire.lost = false;
-  wire.doubt();
+  for (const each of wire.listeners) each.onDoubt(stream);
   await settled();
   expect(heard).toEqual(["1", "2", "3"]);
   wire.lost = true;
@@ -94,13 +72,13 @@ it("reads what was lost once it doubts, and by itself when heads are compared; i
 
 it("tells what is gone for good in its place", async () => {
   const broker = memoryBroker({ history: { count: 2 } });
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   const { follower } = followerOn(via);
   const { ear, heard } = notes();
   await follower.follow(stream, ear, { label: "news" }).ready();
   wire.lost = true;
   for (const body of ["1", "2", "3"]) await broker.append(stream, { body });
-  wire.doubt();
+  for (const each of wire.listeners) each.onDoubt(stream);
   await settled();
   wire.lost = false;
   await broker.append(stream, { body: "4" });
@@ -149,7 +127,7 @@ it("stops, and follows again from then on", async () => {
 
 it("is not ready while the broker can't be used, and asks again", async () => {
   const broker = memoryBroker();
-  const { via, wire } = lossy(broker);
+  const { via, wire } = lossyBroker(broker);
   const { follower } = followerOn(via);
   const { ear, heard } = notes();
   const followed = follower.follow(stream, ear);
